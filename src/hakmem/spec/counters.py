@@ -1,0 +1,64 @@
+"""The counters that the core keeps, and that its statistics name.
+
+None is on the release flavour's fast path: process-wide and class counters count what happens off it;
+call counters need work in every call and exist in the count flavour alone.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """One counter: its name in C and JSON, and what it counts. It starts at 0 and never falls."""
+
+    id: str
+    counts: str
+
+
+PROCESS_COUNTERS: Final[tuple[Counter, ...]] = (
+    Counter("superslabs_made", "superslabs committed for the first time"),
+    Counter("superslabs_reused", "wholly free superslabs taken up again before they were given back"),
+    Counter("superslabs_returned", "superslabs given back to the system"),
+    Counter("purges", "ranges of free memory whose pages were given back"),
+    Counter("purged_bytes", "bytes of those ranges"),
+    Counter("large_allocs", "allocations served by a span of their own"),
+    Counter("large_frees", "large blocks freed"),
+    Counter("large_reuses", "large allocations that took up a span used before"),
+    Counter("direct_allocs", "allocations that got a direct mapping"),
+    Counter("threads_started", "threads that got a cache"),
+    Counter("threads_ended", "threads whose cache was flushed at their exit"),
+    Counter("system_reserve", "system calls that reserve address range"),
+    Counter("system_commit", "system calls that make memory usable"),
+    Counter("system_purge", "system calls that give pages back and keep the address range"),
+    Counter("system_remap", "system calls that move or resize a mapping"),
+    Counter("system_release", "system calls that give address range back"),
+)
+"""Kept once a process, in every flavour."""
+
+CLASS_COUNTERS: Final[tuple[Counter, ...]] = (
+    Counter("refills", "batches that thread caches took from the central store"),
+    Counter("flushes", "batches that thread caches gave to the central store"),
+    Counter("refilled_blocks", "blocks in the batches taken"),
+    Counter("flushed_blocks", "blocks in the batches given"),
+    Counter("transfer_hits", "refills that the transfer cache served with a whole batch"),
+    Counter("transfer_puts", "flushed batches that the transfer cache kept whole"),
+    Counter("slabs_made", "slabs cut from spans"),
+    Counter("slabs_retired", "wholly free slabs that became spans again"),
+)
+"""Kept once a size class, in every flavour."""
+
+CALL_COUNTERS: Final[tuple[Counter, ...]] = (
+    Counter("allocations", "blocks handed out"),
+    Counter("frees", "blocks given back"),
+    Counter("malloc_hits", "allocations served by the thread cache's bin"),
+    Counter("refill_spare", "misses served by the bin's spare batch"),
+    Counter("refill_transfer", "misses served by the transfer cache"),
+    Counter("refill_slab", "misses served by free blocks of a slab"),
+    Counter("refill_span", "misses that needed a new slab"),
+    Counter("free_fast", "frees that stayed in the bin"),
+    Counter("free_spare", "frees that moved the full bin to the spare"),
+    Counter("free_flush", "frees that gave a batch to the central store"),
+    Counter("lock_waits", "times that the class lock was held by another thread"),
+)
+"""Kept once a size class, in the count flavour alone."""

@@ -1,0 +1,223 @@
+"""The settings: what a person may ask of the core, by environment variables named HAKMEM_*.
+
+Each has a reason to exist and a range; the core reports unknown names and bad values in one line on
+stderr and ignores them, and `hakmem run --set` refuses them beforehand. The values that the core takes
+are the ones `Setting.parse` takes.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+PREFIX: Final = "HAKMEM_"
+"""What the environment name of every setting starts with."""
+
+KIB: Final = 1 << 10
+MIB: Final = 1 << 20
+GIB: Final = 1 << 30
+TIB: Final = 1 << 40
+
+_SUFFIXES: Final = {"T": TIB, "G": GIB, "M": MIB, "K": KIB}
+
+
+class Kind(StrEnum):
+    """What a value is; the names are those that the generated C uses."""
+
+    BOOL = "BOOL"
+    INT = "INT"
+    SIZE = "SIZE"
+    CHOICE = "CHOICE"
+
+
+def format_size(size_b: int) -> str:
+    """Bytes in the largest unit that divides them: 8388608 -> "8M"."""
+    for suffix, unit_b in _SUFFIXES.items():
+        if size_b and size_b % unit_b == 0:
+            return f"{size_b // unit_b}{suffix}"
+    return str(size_b)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting whose value is a number to the core.
+
+    id: its name in C and in `--set`.
+    kind: how its value is written.
+    default, minimum, maximum: in the setting's unit (bytes for SIZE, the index in `choices` for CHOICE).
+    choices: the words of a CHOICE, empty otherwise.
+    summary: half a line, for tables.
+    detail: what to know before one changes it.
+    """
+
+    id: str
+    kind: Kind
+    default: int
+    minimum: int
+    maximum: int
+    summary: str
+    detail: str
+    choices: tuple[str, ...] = ()
+
+    @property
+    def env(self) -> str:
+        """The environment variable."""
+        return PREFIX + self.id.upper()
+
+    def parse(self, text: str) -> int:
+        """The value that `text` means to the core; ValueError says what would be right."""
+        value = self._number(text)
+        if value is None or not self.minimum <= value <= self.maximum:
+            raise ValueError(f"{text!r} is not {self.expected}")
+        return value
+
+    def show(self, value: int) -> str:
+        """`value` as a person would write it, and as the core reads it."""
+        if self.kind is Kind.CHOICE:
+            return self.choices[value]
+        return format_size(value) if self.kind is Kind.SIZE else str(value)
+
+    @property
+    def expected(self) -> str:
+        """The values that are right, in words."""
+        if self.kind is Kind.BOOL:
+            return "0 or 1"
+        if self.kind is Kind.CHOICE:
+            return "one of " + ", ".join(self.choices)
+        noun = "a size (suffixes K, M, G, T)" if self.kind is Kind.SIZE else "a whole number"
+        return f"{noun} from {self.show(self.minimum)} to {self.show(self.maximum)}"
+
+    def _number(self, text: str) -> int | None:
+        if self.kind is Kind.CHOICE:
+            return self.choices.index(text) if text in self.choices else None
+        scale = 1
+        if self.kind is Kind.SIZE and text[-1:].upper() in _SUFFIXES:
+            scale = _SUFFIXES[text[-1].upper()]
+            text = text[:-1]
+        return int(text) * scale if text.isascii() and text.isdigit() else None
+
+
+@dataclass(frozen=True, slots=True)
+class PathSetting:
+    """A setting whose value is the path of a file. Fields as in `Setting`."""
+
+    id: str
+    summary: str
+    detail: str
+
+    @property
+    def env(self) -> str:
+        """The environment variable."""
+        return PREFIX + self.id.upper()
+
+
+SETTINGS: Final[tuple[Setting, ...]] = (
+    Setting(
+        "purge_delay_ms",
+        Kind.INT,
+        500,
+        0,
+        3_600_000,
+        "milliseconds that free memory stays before its pages go back to the system",
+        "A short delay keeps the process small after a burst; a long one saves page faults where bursts follow"
+        " each other. 0 gives memory back as soon as it is free, which costs most programs time.",
+    ),
+    Setting(
+        "background_purge",
+        Kind.BOOL,
+        0,
+        0,
+        1,
+        "a thread that gives memory back also while the program is silent",
+        "Without it, allocating and freeing drive the purge, so a program that falls silent right after a burst"
+        " keeps the burst's memory until it allocates or frees again.",
+    ),
+    Setting(
+        "retain",
+        Kind.SIZE,
+        8 * MIB,
+        0,
+        TIB,
+        "free memory that may stay resident after the delay",
+        "At the default the bound is the larger of 8 MiB and an eighth of the live heap; any other value is the"
+        " bound itself. 0 gives back everything that is wholly free.",
+    ),
+    Setting(
+        "cache_limit",
+        Kind.SIZE,
+        32 * MIB,
+        0,
+        64 * GIB,
+        "bytes that all thread caches may hold together",
+        "Memory in a thread cache is ready for that thread and for no other. Lower it where hundreds of threads"
+        " allocate, raise it where few threads move much memory.",
+    ),
+    Setting(
+        "cache_blocks",
+        Kind.INT,
+        256,
+        1,
+        4096,
+        "blocks that one bin of a thread cache may hold",
+        "Bins grow towards this limit while a thread uses them and shrink when it does not.",
+    ),
+    Setting(
+        "prewarm",
+        Kind.CHOICE,
+        0,
+        0,
+        1,
+        "whether a new thread's tiny bins are filled at its start",
+        "'start' spares short runs their first misses and costs every thread the memory of a filled cache.",
+        ("never", "start"),
+    ),
+    Setting(
+        "huge_pages",
+        Kind.CHOICE,
+        0,
+        0,
+        2,
+        "transparent huge pages for the heap",
+        "'system' follows the machine's setting, 'always' asks for them, 'never' opts out. Metadata and the first"
+        " 32 MiB of the heap opt out in any case, so that small processes stay small.",
+        ("system", "always", "never"),
+    ),
+    Setting(
+        "arena_max",
+        Kind.SIZE,
+        TIB,
+        64 * MIB,
+        64 * TIB,
+        "bytes of address range that the arena may grow to",
+        "Reserved address range costs no memory. Less is reserved where the system refuses this much, and never"
+        " more than half of RLIMIT_AS.",
+    ),
+    Setting(
+        "large_threshold",
+        Kind.SIZE,
+        32 * MIB,
+        MIB,
+        TIB,
+        "block size from which free memory is the first to go back",
+        "Blocks from here on give their memory back as soon as the purge delay has passed, before any other.",
+    ),
+    Setting(
+        "stats",
+        Kind.BOOL,
+        0,
+        0,
+        1,
+        "a readable summary on stderr when the program ends",
+        "`hakmem run --stats` sets it.",
+    ),
+)
+"""Settings with a number, in the order in which people read them."""
+
+PATH_SETTINGS: Final[tuple[PathSetting, ...]] = (
+    PathSetting(
+        "stats_file",
+        "file for the statistics, as JSON, when the program ends",
+        "%p in the path is the process id, so that children do not overwrite each other's file; - is stderr."
+        " `hakmem run --stats=FILE` sets it.",
+    ),
+)
+"""Settings with a path."""
