@@ -115,7 +115,7 @@ def _start(python: str, environment: Mapping[str, str]) -> Interpreter:
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return Interpreter("", 0, 0)
     words = child.stdout.split()
-    if child.returncode or len(words) != 4 or words[0] != "hakmem":  # noqa: PLR2004  (the words of _QUESTION)
+    if child.returncode or len(words) != 4 or words[0] != "hakmem":
         return Interpreter("", 0, 0)
     return Interpreter(words[1], int(words[2]), int(words[3]))
 

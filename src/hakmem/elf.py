@@ -46,7 +46,9 @@ class Elf:
     def c_library(self) -> CLibrary:
         """Judged by the loader's name, or by the name of the C library in a file without a loader."""
         loader = PurePath(self.interpreter or "").name
-        if loader.startswith("ld-musl") or any(n == "libc.so" or n.startswith("libc.musl") for n in self.needed):
+        if loader.startswith("ld-musl") or any(
+            n == "libc.so" or n.startswith("libc.musl") for n in self.needed
+        ):
             return CLibrary.MUSL
         if loader.startswith(("ld-linux", "ld64.so", "ld.so")) or "libc.so.6" in self.needed:
             return CLibrary.GLIBC
@@ -80,11 +82,17 @@ def _read(file: BinaryIO) -> Elf:
     head = file.read(64)
     if not is_elf(head):
         raise ElfError("not an ELF file")
-    wide, order = head[4] == 2, ">" if head[5] == 2 else "<"  # noqa: PLR2004  (EI_CLASS, EI_DATA)
+    wide, order = head[4] == 2, ">" if head[5] == 2 else "<"
     if wide:
-        offset, size, count = (*struct.unpack_from(order + "Q", head, 32), *struct.unpack_from(order + "HH", head, 54))
+        offset, size, count = (
+            *struct.unpack_from(order + "Q", head, 32),
+            *struct.unpack_from(order + "HH", head, 54),
+        )
     else:
-        offset, size, count = (*struct.unpack_from(order + "I", head, 28), *struct.unpack_from(order + "HH", head, 42))
+        offset, size, count = (
+            *struct.unpack_from(order + "I", head, 28),
+            *struct.unpack_from(order + "HH", head, 42),
+        )
     (machine,) = struct.unpack_from(order + "H", head, 18)
     table = _at(file, offset, size * count)
     segments = [_segment(table, i * size, wide=wide, order=order) for i in range(count)]
@@ -112,7 +120,9 @@ def _needed(file: BinaryIO, segments: list[_Segment], entry: str) -> tuple[str, 
     names: list[int] = []
     strings = 0
     data = _at(file, dynamic.offset, dynamic.size)
-    for tag, value in struct.iter_unpack(entry, data[: len(data) // struct.calcsize(entry) * struct.calcsize(entry)]):
+    for tag, value in struct.iter_unpack(
+        entry, data[: len(data) // struct.calcsize(entry) * struct.calcsize(entry)]
+    ):
         if tag == _DT_NULL:
             break
         if tag == _DT_NEEDED:

@@ -20,7 +20,9 @@ def as_sh(variables: Mapping[str, str]) -> str:
 
 def as_dockerfile(variables: Mapping[str, str]) -> str:
     """ENV instructions; in their quotes a Dockerfile expands $ and reads a backslash as an escape."""
-    return "\n".join(f'ENV {name}="{_escape(value, chr(92) + chr(34) + "$")}"' for name, value in variables.items())
+    return "\n".join(
+        f'ENV {name}="{_escape(value, chr(92) + chr(34) + "$")}"' for name, value in variables.items()
+    )
 
 
 def as_systemd(variables: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What the environment of a program must hold so that it runs on HAKMEM. Pure: nothing is read or started here."""
+"""What the environment of a program must hold so that it runs on HAKMEM. Pure: nothing is read or started."""
 
 import re
 from collections.abc import Mapping
@@ -46,7 +46,9 @@ def prepend(library: str, preload: str) -> str:
     Other flavours of HAKMEM are dropped from it: with two of them loaded one would be idle, and both would
     write statistics.
     """
-    kept = [entry for entry in re.split(r"[:\s]+", preload) if entry and PurePath(entry).name not in _OWN_FILES]
+    kept = [
+        entry for entry in re.split(r"[:\s]+", preload) if entry and PurePath(entry).name not in _OWN_FILES
+    ]
     return ":".join([library, *kept])
 
 
@@ -76,7 +78,7 @@ def assignment(text: str) -> tuple[str, str]:
 def _unknown(name: str, wanted: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415  (only for this message)
 
-    known = [setting.id for setting in (*SETTINGS, *PATH_SETTINGS)]
+    known = [setting.id for setting in SETTINGS] + [setting.id for setting in PATH_SETTINGS]
     near = get_close_matches(wanted.lower(), known, n=1)
     hint = f"did you mean {near[0]}?" if near else "`hakmem settings` lists them"
     return f"--set {name}: no such setting; {hint}"

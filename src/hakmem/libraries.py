@@ -18,12 +18,12 @@ def library_path(flavour: str, directory: Path = DIRECTORY) -> Path:
     file = next(entry.file for entry in FLAVOURS if entry.name == flavour)
     path = directory / file
     if not path.is_file():
-        raise HakmemError(f"{path} is missing; install the package again: pip install --force-reinstall hakmem")
+        raise HakmemError(f"{path} is missing; install it again: pip install --force-reinstall hakmem")
     return path
 
 
 def is_loadable(path: str) -> bool:
-    """Whether LD_PRELOAD can hold `path`: the loader splits at colons and blanks and expands $, see ld.so(8)."""
+    """Whether LD_PRELOAD can hold `path`: the loader splits at colons and blanks, expands $ (ld.so(8))."""
     return not any(character in ":$" or character.isspace() for character in path)
 
 
@@ -48,7 +48,7 @@ def loadable(library: Path, directories: Iterable[Path]) -> Path:
 
 
 def copy_library(library: Path, directory: Path) -> Path:
-    """Copies `library` into `directory`, which is made when missing; programs that use an old copy keep it."""
+    """Copies `library` into `directory`, which is made when missing; who uses an old copy keeps that."""
     target = directory / library.name
     temporary = directory / f".{library.name}.{os.getpid()}"
     try:

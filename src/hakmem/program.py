@@ -1,6 +1,4 @@
-"""Finds the program that a command names, follows scripts to what interprets them, and says whether the
-dynamic loader will put a library under it.
-"""
+"""Finds the program of a command, follows scripts, and says whether the loader will preload a library."""
 
 import os
 import stat
@@ -112,7 +110,8 @@ def check_preloadable(program: Program, library: Path) -> None:
 def _check_same_system(who: str, elf: Elf, own: Elf) -> None:
     if (elf.bits, elf.machine) != (own.bits, own.machine):
         raise CannotPreloadError(
-            f"{who} is for {elf.machine} ({elf.bits} bits) and this library for {own.machine} ({own.bits} bits)"
+            f"{who} is for {elf.machine} ({elf.bits} bits),"
+            f" and this library for {own.machine} ({own.bits} bits)"
         )
     if elf.interpreter is None:
         raise CannotPreloadError(
@@ -121,7 +120,8 @@ def _check_same_system(who: str, elf: Elf, own: Elf) -> None:
         )
     if elf.c_library is not own.c_library and CLibrary.UNKNOWN not in (elf.c_library, own.c_library):
         raise CannotPreloadError(
-            f"{who} runs on {elf.c_library} and this library on {own.c_library}; install hakmem for {elf.c_library}"
+            f"{who} runs on {elf.c_library} and this library on {own.c_library};"
+            f" install hakmem for {elf.c_library}"
         )
     if not Path(elf.interpreter).exists():
         raise ProgramNotFoundError(f"{who} needs the loader {elf.interpreter!r}, which does not exist")
@@ -189,7 +189,9 @@ def _interpreters(script: str, start: bytes, search_path: str) -> list[str]:
         try:
             return [name, find(target, search_path)]
         except ProgramNotFoundError:
-            raise ProgramNotFoundError(f"{target!r}, the interpreter of the script {script!r}, is not on PATH") from None
+            raise ProgramNotFoundError(
+                f"{target!r}, the interpreter of the script {script!r}, is not on PATH"
+            ) from None
     if Path(name).name == "sh":
         long_path = _behind_sh(start)
         return [name, long_path] if long_path else [name]
@@ -197,7 +199,7 @@ def _interpreters(script: str, start: bytes, search_path: str) -> list[str]:
 
 
 def _target_of_env(script: str, argument: str) -> str:
-    """The program that `#!/usr/bin/env argument` starts; the kernel passes the argument whole, -S splits it."""
+    """The program that `#!/usr/bin/env ARGUMENT` starts; the kernel passes it whole, and -S splits it."""
     words = [argument]
     for option in ("-S", "--split-string="):
         if argument.startswith(option):
@@ -206,7 +208,9 @@ def _target_of_env(script: str, argument: str) -> str:
     for word in words:
         if skip or (word.startswith("-") and len(word) > 1) or "=" in word:
             if word in ("-i", "--ignore-environment"):
-                raise CannotPreloadError(f"the script {script!r} clears the environment (env -i), LD_PRELOAD with it")
+                raise CannotPreloadError(
+                    f"the script {script!r} clears the environment (env -i), LD_PRELOAD with it"
+                )
             skip = word in ("-u", "-C") and not skip
             continue
         if word and word != "-":
@@ -215,7 +219,7 @@ def _target_of_env(script: str, argument: str) -> str:
 
 
 def _behind_sh(start: bytes) -> str | None:
-    """The interpreter of a script that pip wrote for a path that #! cannot hold: '''exec' "/a path/python" ..."""
+    """The interpreter in a script that pip wrote for a path #! cannot hold: '''exec' "/a b/python" ..."""
     second = os.fsdecode(start).split("\n")[1:2]
     if not second or not second[0].startswith("'''exec' "):
         return None

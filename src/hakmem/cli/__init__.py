@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(words: list[str]) -> int:
     if words and words[0] in COMMANDS:
         module = import_module(f"{__name__}.{words[0]}")
-        return cast(Callable[[list[str]], int], module.execute)(words[1:])
+        return cast("Callable[[list[str]], int]", module.execute)(words[1:])
     return _without_command(words)
 
 
@@ -56,10 +56,13 @@ def _without_command(words: list[str]) -> int:
         prog="hakmem",
         usage="hakmem COMMAND ... | hakmem --version [-v]",
         description="A malloc for Linux that any program can run on.",
-        epilog=f"commands:\n{listed}\n\n`hakmem COMMAND --help` tells more. First steps: hakmem run -- python3 app.py",
+        epilog=f"commands:\n{listed}\n\n`hakmem COMMAND --help` tells more."
+        " First steps: hakmem run -- python3 app.py",
     )
     parser.add_argument("--version", action="store_true", help="print the version")
-    parser.add_argument("-v", "--verbose", action="store_true", help="with --version: how each library was built")
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="with --version: how each library was built"
+    )
     parser.add_argument("command", nargs="?", help="one of the commands below")
     options, _ = parser.parse_known_args(words)
     if options.command:

@@ -21,7 +21,7 @@ from hakmem.libraries import library_path, loadable
 from hakmem.program import Program, check_preloadable, find, follow
 
 _WITH_VALUE: Final = ("--flavour", "--set", "--python-malloc")
-"""Options whose value may be the next word; all others stand alone, so that the program's name is no value."""
+"""Options whose value may be the next word; the others stand alone, so that a program's name is none."""
 
 _COERCED: Final = ("C.UTF-8", "C.utf8", "UTF-8")
 """Values of LC_CTYPE that Python puts into its own environment in the C locale (PEP 538)."""
@@ -70,15 +70,15 @@ def _parser() -> Parser:
         nargs="?",
         const=True,
         metavar="FILE",
-        help="statistics when the program ends: a summary on stderr, or with --stats=FILE as JSON; %%p in FILE is"
-        " the process id",
+        help="statistics when the program ends: a summary on stderr, or with --stats=FILE as JSON;"
+        " %%p in FILE is the process id",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing about PYTHONMALLOC")
     return parser
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
-    """The options of `run`, and the command, which starts at the first word that is neither option nor value."""
+    """The options, and the command: it starts at the first word that is neither option nor value."""
     at = 0
     while at < len(words) and words[at].startswith("-") and words[at] != "--":
         at += 2 if words[at] in _WITH_VALUE else 1

@@ -54,5 +54,9 @@ def _table() -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ["  ".join((*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[3])) for row in rows]
     return "\n".join(
-        [*lines, "", "As an environment variable, a setting is HAKMEM_ and its name in capitals: HAKMEM_PURGE_DELAY_MS."]
+        [
+            *lines,
+            "",
+            "The environment variable is HAKMEM_ and the name in capitals: HAKMEM_PURGE_DELAY_MS.",
+        ]
     )

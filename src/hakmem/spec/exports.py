@@ -42,11 +42,13 @@ _FATAL = "a pointer that is not the start of a live block ends the process, as f
 _ALIGNED_EINVAL = "NULL and errno EINVAL when the alignment is not a power of two; " + _ENOMEM
 _POSIX_RETURNS = "0, or the error number; errno is left alone"
 _POSIX_ERRORS = (
-    "EINVAL when the alignment is not a power of two or not a multiple of sizeof(void *), ENOMEM when there is no"
-    " memory; *out is written on success alone"
+    "EINVAL when the alignment is not a power of two or not a multiple of sizeof(void *), ENOMEM"
+    " when there is no memory; *out is written on success alone"
 )
 _BLOCK = "the block, aligned to 16 bytes; malloc of 0 bytes gives a pointer of its own"
-_REALLOC_RETURNS = "the block, which may have moved; NULL after realloc to 0 bytes, which frees it as glibc does"
+_REALLOC_RETURNS = (
+    "the block, which may have moved; NULL after realloc to 0 bytes, which frees it as glibc does"
+)
 _REALLOC_ERRORS = _ENOMEM + "; the old block is then unchanged. " + _FATAL
 
 _C: tuple[Export, ...] = (
@@ -100,7 +102,9 @@ _C: tuple[Export, ...] = (
         "the block",
         _ALIGNED_EINVAL,
     ),
-    Export("valloc", Family.C, "void *valloc(size_t size)", "allocates at a system page", "the block", _ENOMEM),
+    Export(
+        "valloc", Family.C, "void *valloc(size_t size)", "allocates at a system page", "the block", _ENOMEM
+    ),
     Export(
         "pvalloc",
         Family.C,
@@ -173,7 +177,7 @@ _C: tuple[Export, ...] = (
     ),
 )
 
-_THROWS = "calls the new-handler while there is one, then throws std::bad_alloc; ends the process without a C++ runtime"
+_THROWS = "calls the new-handler while there is one, then throws std::bad_alloc; aborts without a C++ runtime"
 _NOTHROW = "calls the new-handler while there is one, then returns nullptr"
 
 
@@ -267,7 +271,8 @@ _HAK: tuple[Export, ...] = (
         "hak_owns",
         Family.HAK,
         "int hak_owns(const void *pointer)",
-        "tells whether a pointer is the start of a live block of this library; any pointer may be asked about",
+        "tells whether a pointer is the start of a live block of this library; any pointer may be"
+        " asked about",
         "1 or 0",
     ),
     Export(
@@ -289,7 +294,8 @@ _HAK: tuple[Export, ...] = (
         "hak_stats_json",
         Family.HAK,
         "size_t hak_stats_json(char *buffer, size_t size)",
-        'writes the statistics as JSON of the schema "hakmem-stats/1": at most size bytes with the NUL, as snprintf does',
+        'writes the statistics as JSON of the schema "hakmem-stats/1": at most size bytes with the'
+        " NUL, as snprintf does",
         "the length of the whole text without the NUL, so a result of size or more means that it was cut off",
     ),
     Export(

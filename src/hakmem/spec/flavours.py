@@ -25,7 +25,9 @@ class Flavour:
 
 FLAVOURS: Final[tuple[Flavour, ...]] = (
     Flavour("release", 0, "libhakmem.so", "the allocator, for everything that is not one of the others"),
-    Flavour("count", 1, "libhakmem-count.so", "release with counters in every call, for rates and never for time"),
+    Flavour(
+        "count", 1, "libhakmem-count.so", "release with counters in every call, for rates and never for time"
+    ),
     Flavour("debug", 3, "libhakmem-debug.so", "every check in every call, to find memory errors; slow"),
 )
 """Every flavour; the first is the default. Number 2 is kept for a secure flavour."""

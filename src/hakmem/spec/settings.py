@@ -114,100 +114,119 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         "purge_delay_ms",
         Kind.INT,
-        500,
-        0,
-        3_600_000,
-        "milliseconds that free memory stays before its pages go back to the system",
-        "A short delay keeps the process small after a burst; a long one saves page faults where bursts follow"
-        " each other. 0 gives memory back as soon as it is free, which costs most programs time.",
+        default=500,
+        minimum=0,
+        maximum=3_600_000,
+        summary="milliseconds that free memory stays before its pages go back to the system",
+        detail=(
+            "A short delay keeps the process small after a burst; a long one saves page faults where"
+            " bursts follow each other. 0 gives memory back as soon as it is free, which costs most"
+            " programs time."
+        ),
     ),
     Setting(
         "background_purge",
         Kind.BOOL,
-        0,
-        0,
-        1,
-        "a thread that gives memory back also while the program is silent",
-        "Without it, allocating and freeing drive the purge, so a program that falls silent right after a burst"
-        " keeps the burst's memory until it allocates or frees again.",
+        default=0,
+        minimum=0,
+        maximum=1,
+        summary="a thread that gives memory back also while the program is silent",
+        detail=(
+            "Without it, allocating and freeing drive the purge, so a program that falls silent right"
+            " after a burst keeps the burst's memory until it allocates or frees again."
+        ),
     ),
     Setting(
         "retain",
         Kind.SIZE,
-        8 * MIB,
-        0,
-        TIB,
-        "free memory that may stay resident after the delay",
-        "At the default the bound is the larger of 8 MiB and an eighth of the live heap; any other value is the"
-        " bound itself. 0 gives back everything that is wholly free.",
+        default=8 * MIB,
+        minimum=0,
+        maximum=TIB,
+        summary="free memory that may stay resident after the delay",
+        detail=(
+            "At the default the bound is the larger of 8 MiB and an eighth of the live heap; any other"
+            " value is the bound itself. 0 gives back everything that is wholly free."
+        ),
     ),
     Setting(
         "cache_limit",
         Kind.SIZE,
-        32 * MIB,
-        0,
-        64 * GIB,
-        "bytes that all thread caches may hold together",
-        "Memory in a thread cache is ready for that thread and for no other. Lower it where hundreds of threads"
-        " allocate, raise it where few threads move much memory.",
+        default=32 * MIB,
+        minimum=0,
+        maximum=64 * GIB,
+        summary="bytes that all thread caches may hold together",
+        detail=(
+            "Memory in a thread cache is ready for that thread and for no other. Lower it where hundreds"
+            " of threads allocate, raise it where few threads move much memory."
+        ),
     ),
     Setting(
         "cache_blocks",
         Kind.INT,
-        256,
-        1,
-        4096,
-        "blocks that one bin of a thread cache may hold",
-        "Bins grow towards this limit while a thread uses them and shrink when it does not.",
+        default=256,
+        minimum=1,
+        maximum=4096,
+        summary="blocks that one bin of a thread cache may hold",
+        detail="Bins grow towards this limit while a thread uses them and shrink when it does not.",
     ),
     Setting(
         "prewarm",
         Kind.CHOICE,
-        0,
-        0,
-        1,
-        "whether a new thread's tiny bins are filled at its start",
-        "'start' spares short runs their first misses and costs every thread the memory of a filled cache.",
-        ("never", "start"),
+        default=0,
+        minimum=0,
+        maximum=1,
+        summary="whether a new thread's tiny bins are filled at its start",
+        detail=(
+            "'start' spares short runs their first misses and costs every thread the memory of a filled"
+            " cache."
+        ),
+        choices=("never", "start"),
     ),
     Setting(
         "huge_pages",
         Kind.CHOICE,
-        0,
-        0,
-        2,
-        "transparent huge pages for the heap",
-        "'system' follows the machine's setting, 'always' asks for them, 'never' opts out. Metadata and the first"
-        " 32 MiB of the heap opt out in any case, so that small processes stay small.",
-        ("system", "always", "never"),
+        default=0,
+        minimum=0,
+        maximum=2,
+        summary="transparent huge pages for the heap",
+        detail=(
+            "'system' follows the machine's setting, 'always' asks for them, 'never' opts out. Metadata"
+            " and the first 32 MiB of the heap opt out in any case, so that small processes stay small."
+        ),
+        choices=("system", "always", "never"),
     ),
     Setting(
         "arena_max",
         Kind.SIZE,
-        TIB,
-        64 * MIB,
-        64 * TIB,
-        "bytes of address range that the arena may grow to",
-        "Reserved address range costs no memory. Less is reserved where the system refuses this much, and never"
-        " more than half of RLIMIT_AS.",
+        default=TIB,
+        minimum=64 * MIB,
+        maximum=64 * TIB,
+        summary="bytes of address range that the arena may grow to",
+        detail=(
+            "Reserved address range costs no memory. Less is reserved where the system refuses this"
+            " much, and never more than half of RLIMIT_AS."
+        ),
     ),
     Setting(
         "large_threshold",
         Kind.SIZE,
-        32 * MIB,
-        MIB,
-        TIB,
-        "block size from which free memory is the first to go back",
-        "Blocks from here on give their memory back as soon as the purge delay has passed, before any other.",
+        default=32 * MIB,
+        minimum=MIB,
+        maximum=TIB,
+        summary="block size from which free memory is the first to go back",
+        detail=(
+            "Blocks from here on give their memory back as soon as the purge delay has passed, before any"
+            " other."
+        ),
     ),
     Setting(
         "stats",
         Kind.BOOL,
-        0,
-        0,
-        1,
-        "a readable summary on stderr when the program ends",
-        "`hakmem run --stats` sets it.",
+        default=0,
+        minimum=0,
+        maximum=1,
+        summary="a readable summary on stderr when the program ends",
+        detail="`hakmem run --stats` sets it.",
     ),
 )
 """Settings with a number, in the order in which people read them."""

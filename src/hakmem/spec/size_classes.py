@@ -69,9 +69,7 @@ def slab_units(block_b: int) -> int:
     The smallest number that holds `SLAB_BLOCKS_MIN` blocks and loses at most one part in
     `SLAB_TAIL_DIVISOR` behind the last; where none loses so little, the one that loses least.
     """
-    fitting = [
-        units for units in range(1, SLAB_UNITS_MAX + 1) if units * UNIT_B >= SLAB_BLOCKS_MIN * block_b
-    ]
+    fitting = [units for units in range(1, SLAB_UNITS_MAX + 1) if units * UNIT_B >= SLAB_BLOCKS_MIN * block_b]
     if not fitting:
         raise ValueError(f"{SLAB_BLOCKS_MIN} blocks of {block_b} bytes exceed {SLAB_UNITS_MAX} units")
     for units in fitting:

@@ -1,0 +1,83 @@
+# Everything a person does with a checkout. The virtual environment in .venv is made once and updated when
+# sources change.
+#
+#   make setup   .venv with the package, built from this checkout, and the tools
+#   make build   the libraries in build/release, with warnings as errors
+#   make demo    a Python and a native program on the system's malloc and on HAKMEM
+#   make test    every test; it says what it skips
+#   make lint    formatting, style and types
+#   make docs    the generated reference pages
+#   make clean   removes .venv and build
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.PHONY: setup build demo test test-c test-python lint format docs clean
+MAKEFLAGS += --no-print-directory
+
+JOBS ?= 2
+VENV := .venv
+STAMPS := $(VENV)/stamps
+BIN := $(VENV)/bin
+PACKAGE_SOURCES := pyproject.toml CMakeLists.txt $(shell find cmake core include src -type f \
+  -not -name '*.pyc' 2>/dev/null) $(wildcard README.md LICENSE)
+PYTHON_SOURCES := $(wildcard src tests examples tools)
+PYTHON_TESTS := $(wildcard tests/python tests/spin tests/real)
+
+# The first Python that is new enough; a shim that stands for no version fails this and is passed over.
+CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
+PYTHON ?= $(shell for python in $(CANDIDATES); do \
+  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done)
+
+setup: $(STAMPS)/package
+
+$(STAMPS)/tools: pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo "HAKMEM needs Python 3.11 or newer and found none of: $(CANDIDATES)." \
+	    "Debian, Ubuntu: apt-get install python3 python3-venv. Or name one: make PYTHON=/path/to/python" >&2; exit 1; fi
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+	  echo "$(PYTHON) cannot make virtual environments. Debian, Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet 'scikit-build-core>=0.10' 'cmake>=3.21' ninja
+	mkdir -p $(STAMPS)
+	touch $@
+
+# Without isolation and with a kept build directory, so that a change of one file costs seconds.
+$(STAMPS)/package: $(STAMPS)/tools $(PACKAGE_SOURCES)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --no-build-isolation \
+	  -C build-dir=build/wheel -C cmake.define.HAKMEM_WERROR=ON '.[dev]'
+	touch $@
+
+build: $(STAMPS)/tools
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --preset release -G Ninja
+	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build --preset release -j $(JOBS)
+
+demo: setup
+	$(BIN)/python examples/demo/compare.py
+
+test: test-c test-python
+
+test-c: setup
+	@if [ -f tests/c/CMakeLists.txt ]; then \
+	  $(MAKE) build && PATH="$(CURDIR)/$(BIN):$$PATH" ctest --preset release -j $(JOBS); \
+	else echo "skipped: C tests, tests/c does not exist"; fi
+
+test-python: setup
+	@for directory in tests/python tests/spin tests/real; do \
+	  [ -d $$directory ] || echo "skipped: $$directory does not exist"; done
+	$(BIN)/python -m pytest $(PYTHON_TESTS)
+
+lint: setup
+	$(BIN)/ruff check $(PYTHON_SOURCES)
+	$(BIN)/ruff format --check $(PYTHON_SOURCES)
+	$(BIN)/mypy $(wildcard src tests)
+
+format: setup
+	$(BIN)/ruff check --fix $(PYTHON_SOURCES)
+	$(BIN)/ruff format $(PYTHON_SOURCES)
+
+docs: setup
+	PYTHONPATH=src $(BIN)/python -m hakmem.spec.documents
+
+clean:
+	rm -rf $(VENV) build
