@@ -45,11 +45,11 @@ _POSIX_ERRORS = (
     "EINVAL when the alignment is not a power of two or not a multiple of sizeof(void *), ENOMEM"
     " when there is no memory; *out is written on success alone"
 )
-_BLOCK = "the block, aligned to 16 bytes; malloc of 0 bytes gives a pointer of its own"
+_BLOCK = "the block, aligned to 16 bytes; 0 bytes give a pointer of their own"
 _REALLOC_RETURNS = (
     "the block, which may have moved; NULL after realloc to 0 bytes, which frees it as glibc does"
 )
-_REALLOC_ERRORS = _ENOMEM + "; the old block is then unchanged. " + _FATAL
+_REALLOC_ERRORS = _ENOMEM + ", and the old block is unchanged; " + _FATAL
 
 _C: tuple[Export, ...] = (
     Export("malloc", Family.C, "void *malloc(size_t size)", "allocates", _BLOCK, _ENOMEM),
