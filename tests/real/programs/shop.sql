@@ -1,4 +1,4 @@
--- A shop: 60,000 orders of 3,000 customers, with text long enough to need overflow pages now and then.
+-- A shop: 250,000 orders of 3,000 customers, with text long enough to need overflow pages now and then.
 PRAGMA cache_size = -4000;
 PRAGMA temp_store = MEMORY;
 CREATE TABLE customer(id INTEGER PRIMARY KEY, name TEXT NOT NULL, city TEXT, note TEXT);
@@ -13,7 +13,7 @@ INSERT INTO customer SELECT n, printf('customer %05d', (n * 7919) % 3000), 'city
     substr(replace(hex(zeroblob(n % 900)), '00', printf('%x ', n)), 1, n % 3000) FROM i;
 WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 500)
 INSERT INTO product SELECT n, 'product ' || n, 100 + (n * 104729) % 9900, zeroblob(n * 37) FROM i;
-WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 60000)
+WITH RECURSIVE i(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 250000)
 INSERT INTO orders SELECT n, 1 + (n * 7927) % 3000, 1 + (n * 7933) % 500, 1 + n % 9,
     date('2020-01-01', '+' || (n % 1500) || ' days') FROM i;
 COMMIT;
