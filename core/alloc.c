@@ -1,0 +1,305 @@
+#include "alloc.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "counters.h"
+#include "diag.h"
+#include "foreign.h"
+#include "guard.h"
+#include "os.h"
+
+static void *no_memory(void) {
+    errno = ENOMEM;
+    return NULL;
+}
+
+/* Pops a bin; NULL if it is empty. */
+static inline void *pop(hak_bin_t *bin) {
+    void *block = bin->head;
+    if (HAK_LIKELY(block != NULL)) {
+        bin->head = hak_next(block);
+        bin->room++;
+    }
+    return block;
+}
+
+/* Pushes on a bin; false, and nothing is stored, if it has no room or the block is its head already. */
+static inline bool push(hak_bin_t *bin, void *block) {
+    int32_t room = bin->room - 1;
+    if (HAK_UNLIKELY(room < 0)) return false;
+    void *head = bin->head;
+    if (HAK_UNLIKELY(head == block)) return false;
+    hak_set_next(block, head);
+    bin->head = block;
+    bin->room = room;
+    return true;
+}
+
+/* A thread past its end, or one for which there was no cache: one block straight from the central store. */
+static void *central_alloc(unsigned c) {
+    hak_source_t source;
+    hak_chain_t chain = hak_central_get(c, 1, &source);
+    if (chain.count > 1) hak_central_push(c, (hak_chain_t){hak_next(chain.head), chain.count - 1}, hak_os_now_ms());
+    hak_upkeep(NULL);
+    return chain.head;
+}
+
+/* A small block when the thread's fast cache could not give one. */
+static void *small_alloc(unsigned c) {
+    hak_cache_t *cache = hak_thread_cache();
+    if (HAK_UNLIKELY(cache == NULL)) return hak_thread_open() ? central_alloc(c) : NULL;
+    hak_call(cache, c, HAK_CALL_allocations);
+    void *block = pop(&cache->bins[c]);
+    if (block != NULL) { /* the trap is set */
+        hak_call(cache, c, HAK_CALL_malloc_hits);
+        hak_upkeep_trapped(cache);
+        return block;
+    }
+    bool central;
+    block = hak_cache_refill(cache, c, &central);
+    if (central) hak_upkeep(cache);
+    return block;
+}
+
+static HAK_NOINLINE void *large_alloc(size_t size, size_t alignment, bool *zero) {
+    hak_cache_t *cache = hak_thread_cache();
+    if (HAK_UNLIKELY(cache == NULL) && !hak_thread_open()) return NULL;
+    void *block = hak_large_alloc(size, alignment, zero);
+    hak_upkeep(cache);
+    return block;
+}
+
+/* Every block leaves through here, but for those of the fast paths. */
+static void *given(void *block, size_t size) {
+    if (block == NULL) return no_memory();
+    if (HAK_DEBUG) {
+        unsigned c = hak_arena_holds(block) ? hak_page_map_class(hak_unit_of(block)) : HAK_CLASS_LARGE;
+        if (c != HAK_CLASS_LARGE) hak_guard_check_poison(block, hak_classes[c].size);
+        hak_guard_give(block, size);
+    }
+    return block;
+}
+
+static HAK_NOINLINE void *alloc_slow(size_t size) {
+    if (size <= HAK_MID_MAX) return given(small_alloc(hak_class_of(size)), size);
+    if (size > PTRDIFF_MAX) return no_memory();
+    bool zero;
+    return given(large_alloc(size, 1, &zero), size);
+}
+
+/* Above 1 KiB: the class takes some arithmetic. */
+static HAK_NOINLINE void *alloc_mid(size_t size) {
+    if (!HAK_DEBUG && size - 1 < HAK_MID_MAX) { /* not size 0, which came here as a wrapped one may */
+        unsigned c = hak_class_of(size);
+        hak_cache_t *cache = hak_thread_fast();
+        void *block = pop(&cache->bins[c]);
+        if (HAK_LIKELY(block != NULL)) {
+            if (HAK_COUNT) {
+                hak_call(cache, c, HAK_CALL_allocations);
+                hak_call(cache, c, HAK_CALL_malloc_hits);
+            }
+            return block;
+        }
+    }
+    return alloc_slow(size);
+}
+
+/* The bin's offset is the rounded size. Size 0, and sizes that wrap to it, find bin 0, which is always empty. */
+static inline void *alloc_inline(size_t size) {
+    size_t offset = (size + HAK_BLOCK_ALIGN - 1) & ~(size_t)(HAK_BLOCK_ALIGN - 1);
+    if (HAK_DEBUG || HAK_UNLIKELY(offset > HAK_TINY_MAX)) return alloc_mid(size);
+    hak_cache_t *cache = hak_thread_fast();
+    void *block = pop(hak_bin_at(cache, offset));
+    if (HAK_UNLIKELY(block == NULL)) return alloc_slow(size);
+    if (HAK_COUNT) {
+        hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_allocations);
+        hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_malloc_hits);
+    }
+    return block;
+}
+
+void *hak_alloc(size_t size) { return alloc_inline(size); }
+
+static void small_release(unsigned c, void *block) {
+    hak_cache_t *cache = hak_thread_cache();
+    if (HAK_UNLIKELY(cache == NULL)) {
+        hak_set_next(block, NULL);
+        hak_central_push(c, (hak_chain_t){block, 1}, hak_os_now_ms());
+        hak_upkeep(NULL);
+        return;
+    }
+    hak_call(cache, c, HAK_CALL_frees);
+    if (cache->bins[c].head == block) hak_fatal(HAK_ERROR_double_free, block, "free");
+    if (push(&cache->bins[c], block)) { /* the trap is set */
+        hak_call(cache, c, HAK_CALL_free_fast);
+        hak_upkeep_trapped(cache);
+    } else if (hak_cache_overflow(cache, c, block)) {
+        hak_upkeep(cache);
+    }
+}
+
+/* `block` is not NULL and the fast path could not take it. */
+static void release_found(void *block) {
+    if (HAK_UNLIKELY(!hak_arena_holds(block))) {
+        if (!hak_outside_free(block) && !hak_foreign_free(block)) hak_fatal(HAK_ERROR_foreign_pointer, block, "free");
+        return;
+    }
+    size_t unit = hak_unit_of(block);
+    unsigned c = hak_page_map_class(unit);
+    if (HAK_DEBUG) hak_guard_take(block, "free");
+    if (c == 0) hak_fatal(HAK_ERROR_invalid_pointer, block, "free");
+    if (c != HAK_CLASS_LARGE) {
+        if (HAK_DEBUG) hak_guard_poison(block, hak_classes[c].size);
+        small_release(c, block);
+        return;
+    }
+    if (block != hak_unit_address(unit)) hak_fatal(HAK_ERROR_interior_pointer, block, "free");
+    hak_large_free(unit);
+    hak_upkeep(hak_thread_cache());
+}
+
+static HAK_NOINLINE void release_slow(void *block) {
+    if (block == NULL) return;
+    int saved = errno;
+    release_found(block);
+    errno = saved;
+}
+
+static inline void release_inline(void *block) {
+    uintptr_t base = hak_arena_base();
+    size_t distance = (uintptr_t)block - base;
+    if (!HAK_DEBUG && HAK_LIKELY(distance < hak_load_relaxed(&hak_arena.size))) {
+        hak_cache_t *cache = hak_thread_fast();
+        size_t offset = hak_load_relaxed((hak_page_map_entry_t *)(base - HAK_PAGE_MAP_SPAN) + (distance >> HAK_UNIT_SHIFT));
+        if (HAK_LIKELY(push(hak_bin_at(cache, offset), block))) {
+            if (HAK_COUNT) {
+                hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_frees);
+                hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_free_fast);
+            }
+            return;
+        }
+    }
+    release_slow(block);
+}
+
+void hak_release(void *block) { release_inline(block); }
+
+void *hak_alloc_zero(size_t count, size_t size) {
+    size_t bytes;
+    if (HAK_UNLIKELY(__builtin_mul_overflow(count, size, &bytes)) || bytes > PTRDIFF_MAX) return no_memory();
+    if (bytes <= HAK_MID_MAX) {
+        void *block = alloc_inline(bytes);
+        return block == NULL ? NULL : memset(block, 0, bytes);
+    }
+    bool zero;
+    void *block = given(large_alloc(bytes, 1, &zero), bytes);
+    if (block != NULL && !zero) memset(block, 0, bytes);
+    return block;
+}
+
+void *hak_alloc_aligned(size_t alignment, size_t size) {
+    if (alignment <= HAK_BLOCK_ALIGN) return alloc_inline(size);
+    if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX) return no_memory();
+    /* A class whose size is a multiple of the alignment has aligned blocks, since slabs start at units. */
+    size_t rounded = hak_round_up(hak_max(size, 1), alignment);
+    if (alignment <= HAK_UNIT_SIZE && rounded <= HAK_MID_MAX) {
+        unsigned c = hak_class_of(rounded);
+        while (c < HAK_CLASS_COUNT && hak_classes[c].size % alignment != 0) c++;
+        if (c < HAK_CLASS_COUNT) return alloc_inline(hak_classes[c].size);
+    }
+    bool zero;
+    return given(large_alloc(hak_max(size, 1), alignment, &zero), size);
+}
+
+/* Size of a live block of the arena; ends the process if it is none. */
+static size_t arena_size(const void *block, const char *doing) {
+    size_t unit = hak_unit_of(block);
+    unsigned c = hak_page_map_class(unit);
+    if (HAK_DEBUG) hak_guard_check(block, doing);
+    if (c == 0) hak_fatal(HAK_ERROR_invalid_pointer, block, doing);
+    if (c != HAK_CLASS_LARGE) return hak_classes[c].size;
+    if (block != hak_unit_address(unit)) hak_fatal(HAK_ERROR_interior_pointer, block, doing);
+    return hak_large_size(unit);
+}
+
+static size_t size_of(const void *block, const char *doing) {
+    if (HAK_LIKELY(hak_arena_holds(block))) return arena_size(block, doing);
+    size_t size = hak_outside_size(block);
+    if (size == 0 && !hak_foreign_size(block, &size)) hak_fatal(HAK_ERROR_foreign_pointer, block, doing);
+    return size;
+}
+
+size_t hak_size(const void *block) { return block == NULL ? 0 : size_of(block, "malloc_usable_size"); }
+
+static void *resize_by_copy(void *block, size_t old_size, size_t size) {
+    void *fresh = alloc_inline(size);
+    if (fresh == NULL) return NULL;
+    memcpy(fresh, block, hak_min(old_size, size));
+    release_inline(block);
+    return fresh;
+}
+
+static void *resize_large(void *block, size_t old_size, size_t size) {
+    size_t unit = hak_unit_of(block);
+    if (hak_large_resize(unit, size)) {
+        hak_upkeep(hak_thread_cache());
+        return block;
+    }
+    void *moved = hak_large_move(unit, size);
+    if (moved == NULL) return resize_by_copy(block, old_size, size);
+    if (HAK_DEBUG) {
+        hak_guard_take(block, "realloc");
+        hak_guard_give(moved, size);
+    }
+    hak_upkeep(hak_thread_cache());
+    return moved;
+}
+
+void *hak_resize(void *block, size_t size) {
+    if (block == NULL) return hak_alloc(size);
+    if (size == 0) {
+        hak_release(block);
+        return NULL;
+    }
+    if (size > PTRDIFF_MAX) return no_memory();
+    size_t old_size = size_of(block, "realloc");
+    bool in_arena = hak_arena_holds(block);
+    bool large = in_arena && old_size > HAK_MID_MAX && hak_page_map_class(hak_unit_of(block)) == HAK_CLASS_LARGE;
+    if (large && size > HAK_MID_MAX) return resize_large(block, old_size, size);
+    if (!in_arena && hak_outside_size(block) == 0) return hak_foreign_resize(block, size);
+    /* A block that stays at least half full stays where it is. */
+    if (size <= old_size && size >= old_size / 2) return block;
+    return resize_by_copy(block, old_size, size);
+}
+
+void *hak_resize_array(void *block, size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) return no_memory();
+    return hak_resize(block, bytes);
+}
+
+typedef struct search {
+    unsigned class;
+    const void *block;
+    bool found;
+} search_t;
+
+static void search_cache(hak_cache_t *cache, void *context) {
+    search_t *search = context;
+    search->found = search->found || hak_cache_has(cache, search->class, search->block);
+}
+
+bool hak_owns_block(const void *block) {
+    if (block == NULL) return false;
+    if (!hak_arena_holds(block)) return hak_outside_size(block) != 0;
+    if (HAK_DEBUG) return hak_guard_is_live(block);
+    size_t unit = hak_unit_of(block);
+    unsigned c = hak_page_map_class(unit);
+    if (c == 0 || c == HAK_CLASS_LARGE) return c != 0 && block == hak_unit_address(unit);
+    search_t search = {c, block, hak_central_has(c, hak_slab_head(unit), block)};
+    if (!search.found) hak_thread_visit(search_cache, &search, true);
+    return !search.found;
+}
+
+bool hak_trim_heap(size_t pad) { return hak_thread_open() && hak_upkeep_trim(hak_thread_cache(), pad); }

@@ -1,0 +1,40 @@
+/* api.c -- the hak_* doors of include/hakmem.h. May use: alloc, stats. */
+#include "hakmem.h"
+
+#include <errno.h>
+
+#include "alloc.h"
+#include "stats.h"
+
+HAK_EXPORT void *hak_malloc(size_t size) { return hak_alloc(size); }
+HAK_EXPORT void hak_free(void *block) { hak_release(block); }
+HAK_EXPORT void *hak_calloc(size_t count, size_t size) { return hak_alloc_zero(count, size); }
+HAK_EXPORT void *hak_realloc(void *block, size_t size) { return hak_resize(block, size); }
+HAK_EXPORT void *hak_reallocarray(void *block, size_t count, size_t size) {
+    return hak_resize_array(block, count, size);
+}
+
+HAK_EXPORT int hak_posix_memalign(void **result, size_t alignment, size_t size) {
+    if (!hak_is_power_of_two(alignment) || alignment % sizeof(void *) != 0) return EINVAL;
+    int saved = errno;
+    void *block = hak_alloc_aligned(alignment, size);
+    errno = saved;
+    if (block == NULL) return ENOMEM;
+    *result = block;
+    return 0;
+}
+
+HAK_EXPORT void *hak_aligned_alloc(size_t alignment, size_t size) {
+    if (!hak_is_power_of_two(alignment)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return hak_alloc_aligned(alignment, size);
+}
+
+HAK_EXPORT int hak_owns(const void *block) { return hak_owns_block(block); }
+HAK_EXPORT size_t hak_usable_size(const void *block) { return hak_size(block); }
+HAK_EXPORT int hak_trim(size_t pad) { return hak_trim_heap(pad); }
+HAK_EXPORT size_t hak_stats_json(char *buffer, size_t size) { return hak_stats_write_json(buffer, size); }
+HAK_EXPORT const char *hak_version(void) { return HAK_VERSION; }
+HAK_EXPORT const char *hak_build_info(void) { return HAK_BUILD_INFO; }

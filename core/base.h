@@ -1,0 +1,49 @@
+/* base.h -- types, attributes and constants that every layer shares.
+ * May use: the generated hak_spec.h. */
+#ifndef HAK_BASE_H
+#define HAK_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hak_spec.h"
+
+/* Flavours: one source, told apart by constants that the compiler folds. */
+#define HAK_FLAVOUR_RELEASE 0
+#define HAK_FLAVOUR_COUNT 1
+#define HAK_FLAVOUR_SECURE 2
+#define HAK_FLAVOUR_DEBUG 3
+#ifndef HAK_FLAVOUR
+#define HAK_FLAVOUR HAK_FLAVOUR_RELEASE
+#endif
+#define HAK_DEBUG (HAK_FLAVOUR == HAK_FLAVOUR_DEBUG)
+#define HAK_COUNT (HAK_FLAVOUR == HAK_FLAVOUR_COUNT)
+
+#define HAK_LIKELY(x) __builtin_expect(!!(x), 1)
+#define HAK_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define HAK_NOINLINE __attribute__((noinline))
+#define HAK_COLD __attribute__((noinline, cold))
+#define HAK_ALIGNED(n) __attribute__((aligned(n)))
+#define HAK_EXPORT __attribute__((visibility("default")))
+
+enum {
+    HAK_CACHE_LINE = 64,
+    HAK_BLOCK_ALIGN = 16,
+    HAK_SLAB_UNITS_MAX = 16,
+};
+
+#define HAK_UNIT_SIZE ((size_t)1 << HAK_UNIT_SHIFT)
+#define HAK_SUPERSLAB_SIZE ((size_t)1 << HAK_SUPERSLAB_SHIFT)
+#define HAK_SUPERSLAB_UNITS ((size_t)1 << (HAK_SUPERSLAB_SHIFT - HAK_UNIT_SHIFT))
+
+/* A chain of free blocks that moves as one. Inside a chain each block's first word is the next block. */
+typedef struct hak_chain {
+    void *head;
+    uint32_t count;
+} hak_chain_t;
+
+static inline void *hak_next(const void *block) { return *(void *const *)block; }
+static inline void hak_set_next(void *block, void *next) { *(void **)block = next; }
+
+#endif

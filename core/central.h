@@ -1,0 +1,45 @@
+/* central.h -- per size class: slabs with free blocks, and whole batches on their way between threads.
+ * May use: base, bits, atomic, counters, diag, os, lock, size_class, arena, span, slab.
+ * Any thread may call; a class's lock guards its list of slabs, its current slab and its transfer cache.
+ *
+ * A batch is a chain that moves as one; its count stands in the second word of its first block. Batches go to the transfer
+ * cache first, from which the next refill takes them whole; only what does not fit there, or stays unused, goes to its slabs.
+ * The current slab, the one being carved, is on no list and is never retired; it is looked at again when it is replaced.
+ * Invariant: blocks in use + in thread caches + in batches + in the slabs' lists == blocks carved. */
+#ifndef HAK_CENTRAL_H
+#define HAK_CENTRAL_H
+
+#include "slab.h"
+
+enum { HAK_TRANSFER_DEPTH = 16 };
+
+#define HAK_CLASS_COUNTER_FIELD(id, text) uint64_t id;
+typedef struct hak_class_figures {
+    HAK_CLASS_COUNTERS(HAK_CLASS_COUNTER_FIELD)
+    uint64_t lock_waits;
+    uint64_t transfer_blocks; /* in the transfer cache now */
+} hak_class_figures_t;
+#undef HAK_CLASS_COUNTER_FIELD
+
+typedef enum { HAK_FROM_TRANSFER, HAK_FROM_SLAB, HAK_FROM_SPAN } hak_source_t;
+
+static inline uint32_t hak_batch_count(const void *head) { return (uint32_t)((const uintptr_t *)head)[1]; }
+static inline void hak_batch_set_count(void *head, uint32_t count) { ((uintptr_t *)head)[1] = count; }
+
+/* A batch of class `c`: a whole one from the transfer cache, else up to `most` blocks from slabs. Empty: no memory. */
+hak_chain_t hak_central_get(unsigned c, uint32_t most, hak_source_t *source);
+/* Takes a batch. */
+void hak_central_put(unsigned c, hak_chain_t chain);
+/* Gives a chain's blocks to their slabs; wholly free slabs go to the pool, unused since `stamp_ms`. */
+void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms);
+/* Moves the batches that nobody needed since the last call (or all of them) to their slabs. */
+void hak_central_age(unsigned c, bool all, uint64_t stamp_ms);
+
+hak_class_figures_t hak_central_figures(unsigned c);
+/* True if `block` is in the transfer cache or in its slab's list, or was never carved: a slow look for hak_owns. */
+bool hak_central_has(unsigned c, size_t slab, const void *block);
+
+void hak_central_before_fork(void);
+void hak_central_after_fork(bool child);
+
+#endif

@@ -1,0 +1,3 @@
+#include "counters.h"
+
+_Atomic uint64_t hak_counters[HAK_COUNTER_COUNT];

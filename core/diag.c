@@ -1,0 +1,79 @@
+#include "diag.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define HAK_ERROR_TEXT(id, text) text,
+static const char *const hak_error_texts[HAK_ERROR_COUNT] = {HAK_ERRORS(HAK_ERROR_TEXT)};
+#define HAK_ERROR_NAME(id, text) #id,
+static const char *const hak_error_names[HAK_ERROR_COUNT] = {HAK_ERRORS(HAK_ERROR_NAME)};
+
+void hak_line_text(hak_line_t *line, const char *text) {
+    while (*text != '\0' && line->length < sizeof line->text - 1) line->text[line->length++] = *text++;
+}
+
+static void line_digits(hak_line_t *line, uint64_t number, unsigned base) {
+    char digits[20];
+    size_t n = 0;
+    do {
+        digits[n++] = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number != 0);
+    while (n != 0 && line->length < sizeof line->text - 1) line->text[line->length++] = digits[--n];
+}
+
+void hak_line_number(hak_line_t *line, uint64_t number) { line_digits(line, number, 10); }
+
+void hak_line_pointer(hak_line_t *line, const void *pointer) {
+    hak_line_text(line, "0x");
+    line_digits(line, (uintptr_t)pointer, 16);
+}
+
+void hak_line_write(hak_line_t *line, int fd) {
+    line->text[line->length++] = '\n';
+    size_t done = 0;
+    while (done < line->length) {
+        ssize_t n = write(fd, line->text + done, line->length - done);
+        if (n <= 0) break;
+        done += (size_t)n;
+    }
+    line->length = 0;
+}
+
+void hak_warn(const char *text, const char *name) {
+    hak_line_t line = {.length = 0};
+    hak_line_text(&line, "hakmem: ");
+    hak_line_text(&line, text);
+    if (name != NULL) {
+        hak_line_text(&line, " ");
+        hak_line_text(&line, name);
+    }
+    hak_line_write(&line, STDERR_FILENO);
+}
+
+HAK_COLD _Noreturn void hak_fatal(hak_error_t error, const void *pointer, const char *doing) {
+    hak_line_t line = {.length = 0};
+    hak_line_text(&line, "hakmem: ");
+    hak_line_text(&line, doing);
+    hak_line_text(&line, "(");
+    hak_line_pointer(&line, pointer);
+    hak_line_text(&line, "): ");
+    hak_line_text(&line, hak_error_texts[error]);
+    hak_line_text(&line, " [");
+    hak_line_text(&line, hak_error_names[error]);
+    hak_line_text(&line, "]");
+    hak_line_write(&line, STDERR_FILENO);
+    abort();
+}
+
+HAK_COLD _Noreturn void hak_fatal_assertion(const char *condition, const char *file, int line_number) {
+    hak_line_t line = {.length = 0};
+    hak_line_text(&line, "hakmem: assertion failed: ");
+    hak_line_text(&line, condition);
+    hak_line_text(&line, " at ");
+    hak_line_text(&line, file);
+    hak_line_text(&line, ":");
+    hak_line_number(&line, (uint64_t)line_number);
+    hak_line_write(&line, STDERR_FILENO);
+    abort();
+}

@@ -1,0 +1,127 @@
+#include "large.h"
+
+#include "counters.h"
+#include "diag.h"
+#include "options.h"
+#include "os.h"
+
+enum { MOVE_BYTES = 256 * 1024 }; /* from here on moving pages costs less than copying them */
+
+/* Precedes a block outside the arena, in a page of its own, so that overruns of other blocks do not reach it. */
+typedef struct outside {
+    struct outside *next;
+    void *block;
+    void *mapping;
+    size_t size, mapped;
+} outside_t;
+
+static struct {
+    hak_lock_t lock;
+    outside_t *first;
+    _Atomic size_t bytes;
+} outside;
+
+static void *outside_alloc(size_t size, size_t alignment) {
+    size_t page = hak_os_page_size();
+    if (alignment < page) alignment = page;
+    size_t mapped = hak_round_up(size, page) + page + alignment;
+    if (mapped < size) return NULL;
+    void *mapping = hak_os_map(NULL, mapped);
+    if (mapping == NULL) return NULL;
+    char *block = (char *)hak_round_up((uintptr_t)mapping + page, alignment);
+    outside_t *entry = (outside_t *)(block - page);
+    *entry = (outside_t){NULL, block, mapping, hak_round_up(size, page), mapped};
+    hak_lock(&outside.lock);
+    entry->next = outside.first;
+    outside.first = entry;
+    hak_unlock(&outside.lock);
+    hak_add_relaxed(&outside.bytes, mapped);
+    hak_count(HAK_COUNTER_direct_allocs, 1);
+    return block;
+}
+
+size_t hak_outside_size(const void *block) {
+    size_t size = 0;
+    hak_lock(&outside.lock);
+    for (outside_t *entry = outside.first; entry != NULL; entry = entry->next) {
+        if (entry->block == block) size = entry->size;
+    }
+    hak_unlock(&outside.lock);
+    return size;
+}
+
+bool hak_outside_free(void *block) {
+    hak_lock(&outside.lock);
+    outside_t **link = &outside.first;
+    while (*link != NULL && (*link)->block != block) link = &(*link)->next;
+    outside_t *entry = *link;
+    if (entry != NULL) *link = entry->next;
+    hak_unlock(&outside.lock);
+    if (entry == NULL) return false;
+    hak_sub_relaxed(&outside.bytes, entry->mapped);
+    hak_os_release(entry->mapping, entry->mapped);
+    return true;
+}
+
+size_t hak_outside_bytes(void) { return hak_load_relaxed(&outside.bytes); }
+
+static size_t units_of(size_t size) { return (size + HAK_UNIT_SIZE - 1) >> HAK_UNIT_SHIFT; }
+
+void *hak_large_alloc(size_t size, size_t alignment, bool *zero) {
+    size_t units = hak_max(units_of(size), 1);
+    size_t unit = hak_span_alloc(units, hak_max(alignment >> HAK_UNIT_SHIFT, 1), HAK_UNIT_LARGE, zero);
+    if (HAK_UNLIKELY(unit == 0)) {
+        *zero = true;
+        return outside_alloc(size, alignment);
+    }
+    hak_page_map_set(unit, 1, HAK_CLASS_LARGE);
+    hak_count(HAK_COUNTER_large_allocs, 1);
+    if (!*zero) hak_count(HAK_COUNTER_large_reuses, 1);
+    return hak_unit_address(unit);
+}
+
+static uint64_t stamp_of(size_t bytes) {
+    return bytes >= hak_options.large_threshold ? 0 : hak_os_now_ms();
+}
+
+void hak_large_free(size_t unit) {
+    size_t units = hak_unit(unit)->units;
+    hak_page_map_set(unit, 1, 0);
+    hak_count(HAK_COUNTER_large_frees, 1);
+    hak_span_free(unit, units, stamp_of(units << HAK_UNIT_SHIFT));
+}
+
+bool hak_large_resize(size_t unit, size_t size) {
+    size_t have = hak_unit(unit)->units, want = hak_max(units_of(size), 1);
+    if (want < have) {
+        hak_span_shorten(unit, want, stamp_of((have - want) << HAK_UNIT_SHIFT));
+        return true;
+    }
+    bool zero;
+    return want == have || hak_span_extend(unit, want, &zero);
+}
+
+void *hak_large_move(size_t unit, size_t size) {
+    size_t bytes = hak_large_size(unit);
+    if (bytes < MOVE_BYTES || bytes % hak_os_page_size() != 0) return NULL;
+    bool zero;
+    void *to = hak_large_alloc(size, 1, &zero);
+    if (to == NULL || !hak_arena_holds(to)) {
+        if (to != NULL) hak_outside_free(to);
+        return NULL;
+    }
+    if (!hak_os_move(hak_unit_address(unit), to, bytes)) {
+        hak_large_free(hak_unit_of(to));
+        return NULL;
+    }
+    hak_page_map_set(unit, 1, 0);
+    hak_count(HAK_COUNTER_large_frees, 1);
+    hak_span_free(unit, 0, 0); /* what was moved away left zero pages */
+    return to;
+}
+
+void hak_large_before_fork(void) { hak_lock(&outside.lock); }
+void hak_large_after_fork(bool child) {
+    if (child) hak_lock_reset(&outside.lock);
+    else hak_unlock(&outside.lock);
+}

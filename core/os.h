@@ -1,0 +1,47 @@
+/* os.h -- the system: address space, pages, time, entropy, waiting.
+ * May use: base, atomic, counters.
+ * Every function keeps errno; failures are returned as facts. Sizes and addresses are multiples of the system's page. */
+#ifndef HAK_OS_H
+#define HAK_OS_H
+
+#include "atomic.h"
+
+size_t hak_os_page_size(void);
+
+typedef enum { HAK_RESERVED, HAK_TAKEN, HAK_REFUSED } hak_reserved_t;
+
+/* Address space without access rights at exactly `at`. Taken: something is mapped there, and stays. */
+hak_reserved_t hak_os_reserve_at(void *at, size_t size);
+/* The same wherever the system likes; NULL on failure. */
+void *hak_os_reserve(size_t size);
+/* Readable and writable zero pages, at `at` or nowhere; anywhere if `at` is NULL. */
+void *hak_os_map(void *at, size_t size);
+void hak_os_release(void *address, size_t size);
+/* Makes reserved pages readable and writable. False: the system refuses; nothing has changed. */
+bool hak_os_commit(void *address, size_t size);
+/* Gives the physical pages back; true: the range reads as zero from now on. */
+bool hak_os_purge(void *address, size_t size);
+/* Moves the pages of [from, from + size) to `to`, over what is mapped there; `from` stays mapped and reads as zero. */
+bool hak_os_move(void *from, void *to, size_t size);
+void *hak_os_grow(void *address, size_t old_size, size_t new_size);
+
+typedef enum { HAK_HUGE_SYSTEM, HAK_HUGE_ALWAYS, HAK_HUGE_NEVER } hak_huge_t;
+void hak_os_huge_pages(void *address, size_t size, hak_huge_t policy);
+
+/* Milliseconds of a monotonic clock that costs no system call; coarse (some 4 ms). */
+uint64_t hak_os_now_ms(void);
+/* Nanoseconds of the exact monotonic clock. */
+uint64_t hak_os_now_ns(void);
+void hak_os_sleep_ms(uint64_t ms);
+uint64_t hak_os_entropy(void);
+/* True in a process that runs with more rights than its user (set-user-id and the like). */
+bool hak_os_secure(void);
+/* The value of an environment variable as the process got it, also before the C library has set itself up.
+ * `visit` gets each "NAME=value" whose name begins with `prefix`; strings stay valid. */
+void hak_os_environment(const char *prefix, void (*visit)(const char *entry, void *context), void *context);
+unsigned hak_os_cpu(void);
+
+void hak_os_wait(_Atomic uint32_t *word, uint32_t value);
+void hak_os_wake(_Atomic uint32_t *word);
+
+#endif

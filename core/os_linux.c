@@ -1,0 +1,179 @@
+#include "os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bits.h"
+#include "counters.h"
+
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+extern char **environ;
+
+size_t hak_os_page_size(void) { return getauxval(AT_PAGESZ); }
+
+/* A hint, not MAP_FIXED_NOREPLACE, which older kernels and valgrind do not know: the answer is checked instead. */
+static hak_reserved_t map(void *at, size_t size, int rights, void **result) {
+    int saved = errno;
+    void *p = mmap(at, size, rights, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    hak_count(HAK_COUNTER_system_reserve, 1);
+    errno = saved;
+    if (p == MAP_FAILED) return HAK_REFUSED;
+    if (at != NULL && p != at) {
+        hak_os_release(p, size);
+        return HAK_TAKEN;
+    }
+    *result = p;
+    return HAK_RESERVED;
+}
+
+hak_reserved_t hak_os_reserve_at(void *at, size_t size) {
+    void *p = NULL;
+    return map(at, size, PROT_NONE, &p);
+}
+
+void *hak_os_reserve(size_t size) {
+    void *p = NULL;
+    map(NULL, size, PROT_NONE, &p);
+    return p;
+}
+
+void *hak_os_map(void *at, size_t size) {
+    void *p = NULL;
+    map(at, size, PROT_READ | PROT_WRITE, &p);
+    return p;
+}
+
+void hak_os_release(void *address, size_t size) {
+    int saved = errno;
+    hak_count(HAK_COUNTER_system_release, 1);
+    munmap(address, size);
+    errno = saved;
+}
+
+bool hak_os_commit(void *address, size_t size) {
+    int saved = errno;
+    hak_count(HAK_COUNTER_system_commit, 1);
+    bool done = mprotect(address, size, PROT_READ | PROT_WRITE) == 0;
+    errno = saved;
+    return done;
+}
+
+bool hak_os_purge(void *address, size_t size) {
+    int saved = errno;
+    hak_count(HAK_COUNTER_system_purge, 1);
+    bool done = madvise(address, size, MADV_DONTNEED) == 0;
+    errno = saved;
+    return done;
+}
+
+bool hak_os_move(void *from, void *to, size_t size) {
+    int saved = errno;
+    hak_count(HAK_COUNTER_system_remap, 1);
+    void *p = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+    errno = saved;
+    return p == to;
+}
+
+void *hak_os_grow(void *address, size_t old_size, size_t new_size) {
+    int saved = errno;
+    hak_count(HAK_COUNTER_system_remap, 1);
+    void *p = mremap(address, old_size, new_size, MREMAP_MAYMOVE);
+    errno = saved;
+    return p == MAP_FAILED ? NULL : p;
+}
+
+void hak_os_huge_pages(void *address, size_t size, hak_huge_t policy) {
+    if (policy == HAK_HUGE_SYSTEM) return;
+    int saved = errno;
+    hak_count(HAK_COUNTER_system_purge, 1);
+    madvise(address, size, policy == HAK_HUGE_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    errno = saved;
+}
+
+static uint64_t clock_ns(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t hak_os_now_ms(void) { return clock_ns(CLOCK_MONOTONIC_COARSE) / 1000000u; }
+uint64_t hak_os_now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+
+void hak_os_sleep_ms(uint64_t ms) {
+    struct timespec t = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    nanosleep(&t, NULL);
+}
+
+uint64_t hak_os_entropy(void) {
+    uint64_t value = 0;
+    const void *random = (const void *)getauxval(AT_RANDOM); /* 16 bytes from the kernel; getauxval(3) */
+    if (random != NULL) memcpy(&value, random, sizeof value);
+    return value * 0x9e3779b97f4a7c15u ^ (uint64_t)getpid();
+}
+
+bool hak_os_secure(void) { return getauxval(AT_SECURE) != 0; }
+
+static void visit_entry(const char *entry, const char *prefix, void (*visit)(const char *, void *), void *context) {
+    if (strncmp(entry, prefix, strlen(prefix)) == 0) visit(entry, context);
+}
+
+/* The first allocations come from the dynamic linker, before the C library has set `environ`. */
+static void environment_from_proc(const char *prefix, void (*visit)(const char *, void *), void *context) {
+    int fd = open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    size_t size = 64 * 1024, length = 0;
+    char *text = hak_os_map(NULL, size);
+    ssize_t n = 0;
+    while (text != NULL && (n = read(fd, text + length, size - 1 - length)) > 0) {
+        length += (size_t)n;
+        if (length + 1 == size) {
+            char *more = hak_os_grow(text, size, size * 2);
+            if (more == NULL) break;
+            text = more;
+            size *= 2;
+        }
+    }
+    close(fd);
+    if (text == NULL) return;
+    bool kept = false;
+    for (size_t at = 0; at < length; at += strlen(text + at) + 1) {
+        kept = kept || strncmp(text + at, prefix, strlen(prefix)) == 0;
+        visit_entry(text + at, prefix, visit, context);
+    }
+    if (!kept) hak_os_release(text, size);
+}
+
+void hak_os_environment(const char *prefix, void (*visit)(const char *, void *), void *context) {
+    int saved = errno;
+    if (environ == NULL) {
+        environment_from_proc(prefix, visit, context);
+    } else {
+        for (char **entry = environ; *entry != NULL; entry++) visit_entry(*entry, prefix, visit, context);
+    }
+    errno = saved;
+}
+
+unsigned hak_os_cpu(void) {
+    int cpu = sched_getcpu();
+    return cpu < 0 ? 0 : (unsigned)cpu;
+}
+
+static void futex(_Atomic uint32_t *word, int operation, uint32_t value) {
+    int saved = errno;
+    syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+    errno = saved;
+}
+
+void hak_os_wait(_Atomic uint32_t *word, uint32_t value) { futex(word, FUTEX_WAIT, value); }
+void hak_os_wake(_Atomic uint32_t *word) { futex(word, FUTEX_WAKE, 1); }

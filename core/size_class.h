@@ -1,0 +1,46 @@
+/* size_class.h -- size <-> size class, and the shape of each class's slabs. Pure arithmetic.
+ * May use: base, bits.
+ * Class 0 is no class. Classes 1..64 are multiples of 16 ("tiny"), so that a tiny block's size is 16 times its class;
+ * above, HAK_CLASSES_PER_DOUBLING sizes a doubling ("mid"). HAK_CLASS_LARGE stands for everything bigger. */
+#ifndef HAK_SIZE_CLASS_H
+#define HAK_SIZE_CLASS_H
+
+#include "bits.h"
+
+enum {
+    HAK_CLASS_LARGE = HAK_CLASS_COUNT,
+    HAK_TINY_CLASSES = HAK_TINY_MAX / HAK_BLOCK_ALIGN,
+};
+
+typedef struct hak_class {
+    uint32_t size;        /* bytes of a block */
+    uint16_t units;       /* units of a slab */
+    uint16_t capacity;    /* blocks of a slab */
+    uint64_t reciprocal;  /* ceil(2^40 / size): offset / size == offset * reciprocal >> 40 for offsets within a slab */
+} hak_class_t;
+
+extern const hak_class_t hak_classes[HAK_CLASS_COUNT];
+
+static inline unsigned hak_class_of_tiny(size_t size) { return (unsigned)((size + 15) >> 4); }
+
+/* 1024 < size <= 32 KiB. */
+static inline unsigned hak_class_of_mid(size_t size) {
+    enum { LOG_PER_DOUBLING = HAK_CLASSES_PER_DOUBLING == 8 ? 3 : 2, LOG_TINY_MAX = 10 };
+    size_t last = size - 1;
+    unsigned doubling = hak_log2(last);
+    unsigned step = (unsigned)(last >> (doubling - LOG_PER_DOUBLING)) & (HAK_CLASSES_PER_DOUBLING - 1);
+    return HAK_TINY_CLASSES + 1 + (doubling - LOG_TINY_MAX) * HAK_CLASSES_PER_DOUBLING + step;
+}
+
+/* size <= HAK_MID_MAX; size 0 counts as 1. */
+static inline unsigned hak_class_of(size_t size) {
+    if (size <= HAK_TINY_MAX) return size == 0 ? 1 : hak_class_of_tiny(size);
+    return hak_class_of_mid(size);
+}
+
+/* Number of the block that holds the byte at `offset` of a slab of class `c`. */
+static inline uint32_t hak_class_block_index(unsigned c, size_t offset) {
+    return (uint32_t)((offset * hak_classes[c].reciprocal) >> 40);
+}
+
+#endif

@@ -1,0 +1,401 @@
+#include "span.h"
+
+#include "counters.h"
+#include "diag.h"
+#include "os.h"
+
+/* Size bins: one for each length up to EXACT units, then STEPS for each doubling. */
+enum {
+    EXACT = 64,
+    LOG_EXACT = 6,
+    LOG_STEPS = 3,
+    STEPS = 1 << LOG_STEPS,
+    DOUBLINGS = 42 - HAK_UNIT_SHIFT - LOG_EXACT + 1,
+    BINS = EXACT + 1 + DOUBLINGS * STEPS,
+    SEARCH_MAX = 32,       /* spans looked at in one bin for the best fit */
+    PURGE_CHUNK = 512,     /* units that are given back at once: 8 MiB */
+    PURGE_RUNS_MAX = PURGE_CHUNK / 2,
+};
+
+static struct {
+    hak_lock_t lock HAK_ALIGNED(64);
+    hak_lock_t purge_lock; /* held while pages are given back; before the span lock */
+    uint32_t oldest, newest; /* dirty free spans by age */
+    _Atomic size_t used_units, free_units, dirty_units;
+    uint64_t nonempty[(BINS + 63) / 64];
+    uint32_t bins[BINS];
+    bool purge_zeroes, purge_probed;
+} pool;
+
+/* Figures: written under the lock, read by anyone. */
+static inline void add(_Atomic size_t *figure, size_t n) { hak_store_relaxed(figure, hak_load_relaxed(figure) + n); }
+static inline void subtract(_Atomic size_t *figure, size_t n) { hak_store_relaxed(figure, hak_load_relaxed(figure) - n); }
+
+static unsigned bin_of(size_t units) {
+    if (units <= EXACT) return (unsigned)units;
+    unsigned doubling = hak_log2(units);
+    unsigned step = (unsigned)(units >> (doubling - LOG_STEPS)) & (STEPS - 1);
+    return EXACT + 1 + (doubling - LOG_EXACT) * STEPS + step;
+}
+
+static unsigned next_nonempty(unsigned bin) {
+    for (unsigned word = bin / 64; word < sizeof pool.nonempty / sizeof *pool.nonempty; word++) {
+        uint64_t bits = pool.nonempty[word];
+        if (word == bin / 64) bits &= ~(uint64_t)0 << (bin % 64);
+        if (bits != 0) return word * 64 + (unsigned)__builtin_ctzl(bits);
+    }
+    return BINS;
+}
+
+static hak_unit_kind_t kind_of(size_t unit) { return (hak_unit_kind_t)hak_load_relaxed(&hak_unit(unit)->kind); }
+static void set_kind(size_t unit, hak_unit_kind_t kind) { hak_store_relaxed(&hak_unit(unit)->kind, (uint8_t)kind); }
+
+/* Sets what neighbours and look-ups read of a span: both ends. */
+static void set_ends(size_t unit, size_t units, hak_unit_kind_t kind) {
+    hak_unit_t *head = hak_unit(unit), *last = hak_unit(unit + units - 1);
+    hak_store_relaxed(&last->head, (uint32_t)unit);
+    hak_store_relaxed(&last->kind, (uint8_t)(kind == HAK_UNIT_FREE ? HAK_UNIT_FREE_LAST : HAK_UNIT_NONE));
+    hak_store_relaxed(&head->head, (uint32_t)unit);
+    hak_store_relaxed(&head->kind, (uint8_t)kind);
+    head->units = (uint32_t)units;
+}
+
+static void age_insert_newest(size_t unit) {
+    hak_unit_t *span = hak_unit(unit);
+    span->age_listed = true;
+    span->free.newer = 0;
+    span->free.older = pool.newest;
+    if (pool.newest != 0) hak_unit(pool.newest)->free.newer = (uint32_t)unit;
+    else pool.oldest = (uint32_t)unit;
+    pool.newest = (uint32_t)unit;
+}
+
+static void age_insert_oldest(size_t unit) {
+    hak_unit_t *span = hak_unit(unit);
+    span->age_listed = true;
+    span->free.older = 0;
+    span->free.newer = pool.oldest;
+    if (pool.oldest != 0) hak_unit(pool.oldest)->free.older = (uint32_t)unit;
+    else pool.newest = (uint32_t)unit;
+    pool.oldest = (uint32_t)unit;
+}
+
+static void age_remove(size_t unit) {
+    hak_unit_t *span = hak_unit(unit);
+    if (!span->age_listed) return;
+    span->age_listed = false;
+    if (span->free.older != 0) hak_unit(span->free.older)->free.newer = span->free.newer;
+    else pool.oldest = span->free.newer;
+    if (span->free.newer != 0) hak_unit(span->free.newer)->free.older = span->free.older;
+    else pool.newest = span->free.older;
+}
+
+static void pool_remove(size_t unit) {
+    hak_unit_t *span = hak_unit(unit);
+    unsigned bin = bin_of(span->units);
+    if (span->previous != 0) hak_unit(span->previous)->next = span->next;
+    else pool.bins[bin] = span->next;
+    if (span->next != 0) hak_unit(span->next)->previous = span->previous;
+    if (pool.bins[bin] == 0) pool.nonempty[bin / 64] &= ~((uint64_t)1 << (bin % 64));
+    age_remove(unit);
+    subtract(&pool.free_units, span->units);
+    subtract(&pool.dirty_units, span->free.dirty);
+}
+
+/* The age list is in order of stamps but for spans that merged, which take the place of their newest part. */
+static void pool_insert(size_t unit, size_t units, size_t dirty, uint64_t stamp_ms) {
+    hak_unit_t *span = hak_unit(unit);
+    set_ends(unit, units, HAK_UNIT_FREE);
+    span->free.dirty = (uint32_t)dirty;
+    span->free.stamp_ms = stamp_ms;
+    span->age_listed = false;
+    unsigned bin = bin_of(units);
+    span->previous = 0;
+    span->next = pool.bins[bin];
+    if (span->next != 0) hak_unit(span->next)->previous = (uint32_t)unit;
+    pool.bins[bin] = (uint32_t)unit;
+    pool.nonempty[bin / 64] |= (uint64_t)1 << (bin % 64);
+    add(&pool.free_units, units);
+    add(&pool.dirty_units, dirty);
+    if (dirty == 0) return;
+    if (pool.oldest != 0 && stamp_ms <= hak_unit(pool.oldest)->free.stamp_ms) age_insert_oldest(unit);
+    else age_insert_newest(unit);
+}
+
+/* Inserts a free run, made one with its free neighbours. The stamp is that of the part with the most dirty units. */
+static void pool_merge(size_t unit, size_t units, size_t dirty, uint64_t stamp_ms) {
+    size_t most = dirty;
+    size_t neighbours[2] = {0, 0};
+    hak_unit_kind_t before = kind_of(unit - 1);
+    if (before == HAK_UNIT_FREE) neighbours[0] = unit - 1;
+    if (before == HAK_UNIT_FREE_LAST) neighbours[0] = hak_load_relaxed(&hak_unit(unit - 1)->head);
+    size_t after = unit + units;
+    if (after < hak_arena.committed_units && kind_of(after) == HAK_UNIT_FREE) neighbours[1] = after;
+    for (int i = 0; i < 2; i++) {
+        if (neighbours[i] == 0) continue;
+        hak_unit_t *neighbour = hak_unit(neighbours[i]);
+        pool_remove(neighbours[i]);
+        if (neighbour->free.dirty > most) {
+            most = neighbour->free.dirty;
+            stamp_ms = neighbour->free.stamp_ms;
+        }
+        dirty += neighbour->free.dirty;
+        units += neighbour->units;
+        /* What was a head or an end is inside a span now. */
+        if (i == 0) {
+            set_kind(unit - 1, HAK_UNIT_NONE);
+            set_kind(unit, HAK_UNIT_NONE);
+            unit = neighbours[0];
+        } else {
+            set_kind(after, HAK_UNIT_NONE);
+        }
+    }
+    pool_insert(unit, units, dirty, stamp_ms);
+}
+
+/* First unit of an aligned run of `units` within the span, or 0. */
+static size_t fit(size_t span, size_t units, size_t alignment) {
+    size_t first = hak_round_up(span, alignment);
+    return first + units <= span + hak_unit(span)->units ? first : 0;
+}
+
+/* The shortest free span that fits, of those that a bounded search sees. */
+static size_t find(size_t units, size_t alignment) {
+    for (unsigned bin = next_nonempty(bin_of(units)); bin < BINS; bin = next_nonempty(bin + 1)) {
+        size_t best = 0;
+        int looked = 0;
+        for (size_t span = pool.bins[bin]; span != 0 && looked < SEARCH_MAX; span = hak_unit(span)->next, looked++) {
+            if (fit(span, units, alignment) == 0) continue;
+            if (best == 0 || hak_unit(span)->units < hak_unit(best)->units) best = span;
+            if (bin <= EXACT) break; /* all of one length */
+        }
+        if (best != 0) return best;
+    }
+    return 0;
+}
+
+static void count_superslabs(hak_counter_t counter, size_t unit, size_t units) {
+    size_t first = hak_round_up(unit, HAK_SUPERSLAB_UNITS);
+    size_t end = hak_round_down(unit + units, HAK_SUPERSLAB_UNITS);
+    if (end > first) hak_count(counter, (end - first) / HAK_SUPERSLAB_UNITS);
+}
+
+static bool grow(size_t units) {
+    size_t count;
+    size_t first = hak_arena_grow(units, &count);
+    if (first == 0) return false;
+    hak_count(HAK_COUNTER_superslabs_made, (count + HAK_SUPERSLAB_UNITS - 1) / HAK_SUPERSLAB_UNITS);
+    pool_merge(first, count, 0, 0);
+    return true;
+}
+
+/* Takes [unit, unit + units) out of the free span that holds it; what is left over goes back. */
+static bool carve_out(size_t span, size_t unit, size_t units, hak_unit_kind_t kind) {
+    hak_unit_t *head = hak_unit(span);
+    size_t end = span + head->units;
+    uint64_t stamp = head->free.stamp_ms;
+    size_t dirty = head->free.dirty;
+    pool_remove(span);
+    size_t dirty_here = dirty == 0 ? 0 : hak_dirty_count(unit, units);
+    size_t left = unit - span, right = end - (unit + units);
+    set_ends(unit, units, kind);
+    size_t dirty_left = dirty == 0 || left == 0 ? 0 : hak_dirty_count(span, left);
+    if (left != 0) pool_insert(span, left, dirty_left, stamp);
+    if (right != 0) pool_insert(unit + units, right, dirty - dirty_here - dirty_left, stamp);
+    if (dirty_here != 0) count_superslabs(HAK_COUNTER_superslabs_reused, unit, units);
+    return dirty_here == 0;
+}
+
+size_t hak_span_alloc(size_t units, size_t alignment, hak_unit_kind_t kind, bool *zero) {
+    if (units == 0 || units > hak_arena.max_units || alignment > hak_arena.max_units) return 0;
+    hak_lock(&pool.lock);
+    size_t unit = 0;
+    size_t span = find(units, alignment);
+    if (span == 0 && grow(units + (alignment - 1))) span = find(units, alignment);
+    if (span != 0) {
+        unit = fit(span, units, alignment);
+        *zero = carve_out(span, unit, units, kind);
+        add(&pool.used_units, units);
+    }
+    hak_unlock(&pool.lock);
+    return unit;
+}
+
+static void release(size_t unit, size_t units, size_t dirty, uint64_t stamp_ms) {
+    hak_dirty_set(unit, dirty);
+    subtract(&pool.used_units, units);
+    pool_merge(unit, units, hak_dirty_count(unit, units), stamp_ms);
+}
+
+void hak_span_free(size_t unit, size_t dirty, uint64_t stamp_ms) {
+    hak_lock(&pool.lock);
+    release(unit, hak_unit(unit)->units, dirty, stamp_ms);
+    hak_unlock(&pool.lock);
+}
+
+bool hak_span_extend(size_t unit, size_t units, bool *zero) {
+    hak_lock(&pool.lock);
+    size_t have = hak_unit(unit)->units;
+    size_t after = unit + have;
+    size_t more = units - have;
+    bool at_end = after == hak_arena.committed_units;
+    bool free_after = !at_end && kind_of(after) == HAK_UNIT_FREE;
+    if ((at_end || (free_after && after + hak_unit(after)->units == hak_arena.committed_units &&
+                    hak_unit(after)->units < more)) &&
+        grow(more - (at_end ? 0 : hak_unit(after)->units))) {
+        free_after = after < hak_arena.committed_units && kind_of(after) == HAK_UNIT_FREE;
+    }
+    bool done = free_after && hak_unit(after)->units >= more;
+    if (done) {
+        hak_unit_kind_t kind = kind_of(unit);
+        *zero = carve_out(after, after, more, HAK_UNIT_NONE);
+        set_kind(after - 1, HAK_UNIT_NONE);
+        set_ends(unit, units, kind);
+        add(&pool.used_units, more);
+    }
+    hak_unlock(&pool.lock);
+    return done;
+}
+
+void hak_span_shorten(size_t unit, size_t units, uint64_t stamp_ms) {
+    hak_lock(&pool.lock);
+    size_t have = hak_unit(unit)->units;
+    set_ends(unit, units, kind_of(unit));
+    release(unit + units, have - units, have - units, stamp_ms);
+    hak_unlock(&pool.lock);
+}
+
+/* A run of pages to give back, in units. */
+typedef struct run {
+    uint32_t first, count;
+} run_t;
+
+/* Takes the next piece of the longest unused dirty span out of the pool; its dirty runs. */
+static size_t purge_take(size_t keep, uint64_t before_ms, run_t runs[PURGE_RUNS_MAX], size_t *run_count) {
+    size_t unit = pool.oldest;
+    if (unit == 0 || hak_load_relaxed(&pool.dirty_units) <= keep) return 0;
+    hak_unit_t *span = hak_unit(unit);
+    uint64_t stamp = span->free.stamp_ms;
+    if (stamp > before_ms) return 0;
+    size_t units = span->units, dirty = span->free.dirty;
+    pool_remove(unit);
+    size_t granule = hak_max(1, hak_os_page_size() >> HAK_UNIT_SHIFT);
+    bool is_dirty;
+    size_t clean = hak_dirty_run(unit, units, &is_dirty);
+    size_t lead = is_dirty ? 0 : hak_round_down(clean, granule);
+    size_t size = hak_min(units - lead, PURGE_CHUNK);
+    size_t dirty_here = hak_dirty_count(unit + lead, size);
+    if (lead != 0) pool_insert(unit, lead, 0, stamp);
+    unit += lead;
+    if (units - lead > size) pool_insert(unit + size, units - lead - size, dirty - dirty_here, stamp);
+    set_ends(unit, size, HAK_UNIT_PURGING);
+    *run_count = 0;
+    for (size_t at = 0; at < size;) {
+        size_t n = hak_dirty_run(unit + at, size - at, &is_dirty);
+        if (is_dirty) runs[(*run_count)++] = (run_t){(uint32_t)(unit + at), (uint32_t)n};
+        at += n;
+    }
+    return unit;
+}
+
+/* The first purge of all shows whether this system's purge zeroes; known-zero spans rest on it. */
+static bool purge_run(run_t run) {
+    size_t page = hak_os_page_size();
+    uintptr_t start = hak_round_up((uintptr_t)hak_unit_address(run.first), page);
+    uintptr_t end = hak_round_down((uintptr_t)hak_unit_address(run.first + run.count), page);
+    if (start >= end) return true;
+    if (!pool.purge_probed) *(volatile char *)start = 1;
+    if (!hak_os_purge((void *)start, end - start)) return false;
+    if (!pool.purge_probed) {
+        pool.purge_zeroes = *(volatile char *)start == 0;
+        pool.purge_probed = true;
+    }
+    hak_count(HAK_COUNTER_purged_bytes, end - start);
+    count_superslabs(HAK_COUNTER_superslabs_returned, run.first, run.count);
+    return true;
+}
+
+/* Runs are shorter than a system page only where pages are larger than units; such a run stays dirty. */
+static bool covers_pages(run_t run) {
+    size_t granule = hak_os_page_size() >> HAK_UNIT_SHIFT;
+    return granule <= 1 || (run.first % granule == 0 && run.count % granule == 0);
+}
+
+bool hak_span_purge(size_t keep, uint64_t before_ms, uint64_t budget_ns) {
+    if (!hak_try_lock(&pool.purge_lock)) return false; /* somebody else is at it */
+    uint64_t end_ns = budget_ns == UINT64_MAX ? UINT64_MAX : hak_os_now_ns() + budget_ns;
+    bool any = false, refused = false;
+    do {
+        run_t runs[PURGE_RUNS_MAX];
+        size_t run_count;
+        hak_lock(&pool.lock);
+        size_t unit = purge_take(keep, before_ms, runs, &run_count);
+        hak_unlock(&pool.lock);
+        if (unit == 0) break;
+        hak_count(HAK_COUNTER_purges, 1);
+        for (size_t i = 0; i < run_count && !refused; i++) {
+            refused = !purge_run(runs[i]);
+            if (refused) run_count = i;
+        }
+        hak_lock(&pool.lock);
+        for (size_t i = 0; i < run_count && pool.purge_zeroes; i++) {
+            if (covers_pages(runs[i])) hak_dirty_clear(runs[i].first, runs[i].count);
+        }
+        size_t units = hak_unit(unit)->units;
+        size_t dirty = hak_dirty_count(unit, units);
+        /* What the system would not take is offered again after another delay. */
+        pool_merge(unit, units, dirty, hak_os_now_ms());
+        hak_unlock(&pool.lock);
+        refused = refused || dirty != 0;
+        any = any || run_count != 0;
+    } while (!refused && (end_ns == UINT64_MAX || hak_os_now_ns() < end_ns));
+    hak_unlock(&pool.purge_lock);
+    return any;
+}
+
+uint64_t hak_span_oldest(void) {
+    hak_lock(&pool.lock);
+    uint64_t stamp = pool.oldest != 0 ? hak_unit(pool.oldest)->free.stamp_ms : UINT64_MAX;
+    hak_unlock(&pool.lock);
+    return stamp;
+}
+
+hak_span_totals_t hak_span_totals(void) {
+    hak_lock(&pool.lock);
+    hak_span_totals_t totals = {hak_load_relaxed(&pool.used_units), hak_load_relaxed(&pool.free_units),
+                                hak_load_relaxed(&pool.dirty_units)};
+    hak_unlock(&pool.lock);
+    return totals;
+}
+
+size_t hak_span_used_units(void) { return hak_load_relaxed(&pool.used_units); }
+size_t hak_span_dirty_units(void) { return hak_load_relaxed(&pool.dirty_units); }
+
+void hak_span_visit(void (*visit)(size_t unit, void *context), void *context) {
+    hak_lock(&pool.lock);
+    for (size_t unit = 1; unit < hak_arena.committed_units;) {
+        hak_unit_kind_t kind = kind_of(unit);
+        if (kind == HAK_UNIT_NONE) { /* unit 0's page, or foreign memory inside the range */
+            unit++;
+            continue;
+        }
+        if (kind == HAK_UNIT_SLAB || kind == HAK_UNIT_LARGE) visit(unit, context);
+        unit += hak_unit(unit)->units;
+    }
+    hak_unlock(&pool.lock);
+}
+
+void hak_span_before_fork(void) {
+    hak_lock(&pool.purge_lock); /* waits for purges, so that no span is in flight in the child */
+    hak_lock(&pool.lock);
+}
+
+void hak_span_after_fork(bool child) {
+    if (child) {
+        hak_lock_reset(&pool.lock);
+        hak_lock_reset(&pool.purge_lock);
+    } else {
+        hak_unlock(&pool.lock);
+        hak_unlock(&pool.purge_lock);
+    }
+}

@@ -1,0 +1,47 @@
+/* span.h -- the shared pool: runs of whole units, by which every size class and every large block is served.
+ * May use: base, bits, atomic, counters, diag, os, lock, arena.
+ * Any thread may call. The span lock guards the pool, the descriptors' span fields, the dirty bits and the arena's growth;
+ * no page is given back while it is held.
+ * Invariants: free spans that touch are one (but for spans that are being purged); a free span is in exactly one size bin,
+ * and on the age list exactly if it has dirty units; dirty_units is the sum over free spans of their dirty units;
+ * used_units + free_units + units being purged == units handed to the pool. */
+#ifndef HAK_SPAN_H
+#define HAK_SPAN_H
+
+#include "arena.h"
+#include "lock.h"
+
+typedef struct hak_span_totals {
+    size_t used_units;
+    size_t free_units;
+    size_t dirty_units; /* of the free ones: may be resident */
+} hak_span_totals_t;
+
+/* A run of `units` units whose first is a multiple of `alignment` units; 0 if the system gives no more memory.
+ * *zero tells that every byte of it is zero. The head's kind is set to `kind`. */
+size_t hak_span_alloc(size_t units, size_t alignment, hak_unit_kind_t kind, bool *zero);
+/* Gives a span back. Its first `dirty` units may have been written to. `stamp_ms`: since when it has been unused. */
+void hak_span_free(size_t unit, size_t dirty, uint64_t stamp_ms);
+/* Makes a span longer by taking the free span behind it; false if there is none that suffices. *zero: the new part is zero. */
+bool hak_span_extend(size_t unit, size_t units, bool *zero);
+/* Gives back all but the first `units` units of a span. */
+void hak_span_shorten(size_t unit, size_t units, uint64_t stamp_ms);
+
+/* Gives the pages of free spans back to the system, longest unused first, until at most `keep` dirty units are left, only
+ * spans unused since `before_ms` or longer, and for about `budget_ns`. True if it gave anything back. */
+bool hak_span_purge(size_t keep, uint64_t before_ms, uint64_t budget_ns);
+/* When the longest unused dirty span became free; UINT64_MAX if there is none. */
+uint64_t hak_span_oldest(void);
+
+hak_span_totals_t hak_span_totals(void);
+/* Relaxed figures for decisions on slow paths, without the lock. */
+size_t hak_span_used_units(void);
+size_t hak_span_dirty_units(void);
+
+/* Visits the head of every span in use, under the span lock. */
+void hak_span_visit(void (*visit)(size_t unit, void *context), void *context);
+
+void hak_span_before_fork(void);
+void hak_span_after_fork(bool child);
+
+#endif

@@ -1,0 +1,234 @@
+#include "thread_cache.h"
+
+#include "counters.h"
+#include "diag.h"
+#include "options.h"
+
+enum {
+    COLD_BLOCKS = 16,
+    COLD_BYTES = 8 * 1024,
+    LEAST_BLOCKS = 2,
+    LEASE_BYTES = 64 * 1024,     /* what a cache takes from the budget at once */
+    BUDGET_LEAST = 2 << 20,      /* DESIGN.md section 6: min(cache_limit, max(live / 8, 2 MiB)) */
+    BUDGET_PART = 8,
+};
+
+/* One bin at most: enough for the blocks of 64 threads' worth of traffic, small beside the budget. */
+static const size_t bin_bytes_max = 128 * 1024;
+
+const hak_cache_t hak_cache_empty;
+
+static struct {
+    _Atomic size_t leased_bytes;
+    _Atomic uint32_t sharers;
+} budget HAK_ALIGNED(64);
+
+void hak_cache_set_sharers(uint32_t threads) { hak_store_relaxed(&budget.sharers, threads); }
+
+static size_t budget_bytes(void) {
+    size_t live = hak_span_used_units() << HAK_UNIT_SHIFT;
+    return hak_min(hak_options.cache_limit, hak_max(live / BUDGET_PART, BUDGET_LEAST));
+}
+
+/* The most that one cache may lease: an even share, but two leases' worth in any case. */
+static size_t share_bytes(size_t total) {
+    size_t sharers = hak_max(1, hak_load_relaxed(&budget.sharers));
+    return hak_max(total / sharers, hak_min(2 * LEASE_BYTES, total));
+}
+
+static bool lease(hak_cache_t *cache, size_t more) {
+    if (cache->capacity_bytes + more <= cache->lease_bytes) return true;
+    size_t want = hak_round_up(cache->capacity_bytes + more - cache->lease_bytes, LEASE_BYTES);
+    size_t total = budget_bytes();
+    if (cache->lease_bytes + want > share_bytes(total)) return false;
+    if (hak_add_relaxed(&budget.leased_bytes, want) + want > total) {
+        hak_sub_relaxed(&budget.leased_bytes, want);
+        return false;
+    }
+    cache->lease_bytes += want;
+    return true;
+}
+
+static void return_lease(hak_cache_t *cache) {
+    size_t needed = hak_round_up(cache->capacity_bytes, LEASE_BYTES);
+    if (needed >= cache->lease_bytes) return;
+    hak_sub_relaxed(&budget.leased_bytes, cache->lease_bytes - needed);
+    cache->lease_bytes = needed;
+}
+
+static uint32_t clamp(size_t value, uint32_t low, uint32_t high) {
+    return value < low ? low : value > high ? high : (uint32_t)value;
+}
+
+static uint32_t limit_max(unsigned c) {
+    uint32_t blocks = (uint32_t)hak_options.cache_blocks;
+    return clamp(bin_bytes_max / hak_classes[c].size, blocks < 4 ? blocks : 4, blocks);
+}
+
+static void set_limit(hak_cache_t *cache, unsigned c, uint32_t limit) {
+    hak_bin_t *bin = &cache->bins[c];
+    size_t size = hak_classes[c].size;
+    cache->capacity_bytes += 2 * size * limit; /* bin and spare */
+    cache->capacity_bytes -= 2 * size * bin->limit;
+    bin->room += (int32_t)limit - bin->limit;
+    bin->limit = (uint16_t)limit;
+}
+
+/* After a trip to the central store: the bin may hold more from now on, if the budget allows. */
+static void raise_limit(hak_cache_t *cache, unsigned c) {
+    hak_bin_t *bin = &cache->bins[c];
+    uint32_t high = limit_max(c);
+    uint32_t cold = clamp(COLD_BYTES / hak_classes[c].size, LEAST_BLOCKS, COLD_BLOCKS);
+    uint32_t limit = bin->limit == 0 ? cold : 2u * bin->limit;
+    if (limit > high) limit = high;
+    if (limit <= bin->limit) return;
+    if (lease(cache, 2 * (size_t)(limit - bin->limit) * hak_classes[c].size)) set_limit(cache, c, limit);
+    else if (bin->limit < LEAST_BLOCKS) set_limit(cache, c, clamp(LEAST_BLOCKS, 1, high));
+}
+
+static void note_event(hak_cache_t *cache, hak_bin_t *bin) {
+    if (bin->events < UINT16_MAX) bin->events++;
+    hak_store_relaxed(&cache->events, hak_load_relaxed(&cache->events) + 1);
+}
+
+static void *fill(hak_bin_t *bin, hak_chain_t chain) {
+    bin->head = hak_next(chain.head);
+    bin->room -= (int32_t)chain.count - 1;
+    return chain.head;
+}
+
+static hak_chain_t take_spare(hak_cache_t *cache, unsigned c) {
+    if (hak_load_relaxed(&cache->spares[c]) == NULL) return (hak_chain_t){NULL, 0};
+    /* Acquire: partner of the release with which the batch was put there. */
+    void *head = hak_exchange_acq_rel(&cache->spares[c], NULL);
+    return (hak_chain_t){head, head != NULL ? hak_batch_count(head) : 0};
+}
+
+static hak_chain_t take_bin(hak_bin_t *bin) {
+    hak_chain_t chain = {bin->head, (uint32_t)(bin->limit - bin->room)};
+    bin->head = NULL;
+    bin->room = bin->limit;
+    return chain;
+}
+
+void *hak_cache_refill(hak_cache_t *cache, unsigned c, bool *central) {
+    hak_bin_t *bin = &cache->bins[c];
+    note_event(cache, bin);
+    *central = false;
+    hak_chain_t chain = take_spare(cache, c);
+    if (chain.count != 0) {
+        hak_call(cache, c, HAK_CALL_refill_spare);
+        return fill(bin, chain);
+    }
+    *central = true;
+    raise_limit(cache, c);
+    hak_source_t source;
+    chain = hak_central_get(c, bin->limit, &source);
+    if (chain.count == 0) return NULL;
+    hak_call(cache, c,
+             source == HAK_FROM_TRANSFER ? HAK_CALL_refill_transfer
+             : source == HAK_FROM_SLAB   ? HAK_CALL_refill_slab
+                                         : HAK_CALL_refill_span);
+    return fill(bin, chain);
+}
+
+bool hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block) {
+    hak_bin_t *bin = &cache->bins[c];
+    note_event(cache, bin);
+    if (bin->limit == 0) raise_limit(cache, c);
+    hak_chain_t old = {NULL, 0};
+    if (bin->room <= 0) {
+        hak_chain_t full = take_bin(bin);
+        hak_batch_set_count(full.head, full.count);
+        /* Release: whoever takes the spare reads the links. Acquire: partner of the last put, if it is still there. */
+        old.head = hak_exchange_acq_rel(&cache->spares[c], full.head);
+    }
+    hak_set_next(block, bin->head);
+    bin->head = block;
+    bin->room--;
+    hak_call(cache, c, old.head != NULL ? HAK_CALL_free_flush : HAK_CALL_free_spare);
+    if (old.head == NULL) return false;
+    old.count = hak_batch_count(old.head);
+    raise_limit(cache, c);
+    hak_central_put(c, old);
+    return true;
+}
+
+static void flush_bin(hak_cache_t *cache, unsigned c, uint64_t stamp_ms) {
+    hak_chain_t chain = take_bin(&cache->bins[c]);
+    if (chain.count != 0) hak_central_push(c, chain, stamp_ms);
+}
+
+void hak_cache_flush(hak_cache_t *cache) {
+    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
+        hak_central_put(c, take_bin(&cache->bins[c]));
+        hak_central_put(c, take_spare(cache, c));
+        set_limit(cache, c, 0);
+    }
+    return_lease(cache);
+}
+
+void hak_cache_steal_spares(hak_cache_t *cache, uint64_t stamp_ms) {
+    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
+        hak_chain_t chain = take_spare(cache, c);
+        if (chain.count != 0) hak_central_push(c, chain, stamp_ms);
+    }
+}
+
+void hak_cache_tick(hak_cache_t *cache, uint64_t stamp_ms) {
+    bool over = cache->lease_bytes > share_bytes(budget_bytes());
+    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
+        hak_bin_t *bin = &cache->bins[c];
+        if (bin->limit != 0 && (bin->events == 0 || over)) {
+            flush_bin(cache, c, stamp_ms);
+            hak_chain_t spare = take_spare(cache, c);
+            if (spare.count != 0) hak_central_push(c, spare, stamp_ms);
+            set_limit(cache, c, bin->limit / 2 < LEAST_BLOCKS ? 0 : bin->limit / 2u);
+        }
+        bin->events = 0;
+    }
+    return_lease(cache);
+}
+
+void hak_cache_prewarm(hak_cache_t *cache) {
+    for (unsigned c = 1; c <= HAK_TINY_CLASSES; c++) {
+        hak_bin_t *bin = &cache->bins[c];
+        raise_limit(cache, c);
+        hak_source_t source;
+        hak_chain_t chain = hak_central_get(c, bin->limit, &source);
+        bin->head = chain.head;
+        bin->room -= (int32_t)chain.count;
+    }
+}
+
+void hak_cache_abandon(hak_cache_t *cache) {
+    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
+        hak_bin_t *bin = &cache->bins[c];
+        bin->head = NULL;
+        bin->room = bin->limit;
+        set_limit(cache, c, 0);
+    }
+    return_lease(cache);
+}
+
+uint32_t hak_cache_blocks(hak_cache_t *cache, unsigned c) {
+    int32_t in_bin = (int32_t)cache->bins[c].limit - cache->bins[c].room;
+    void *spare = hak_load_acquire(&cache->spares[c]);
+    return (uint32_t)(in_bin > 0 ? in_bin : 0) + (spare != NULL ? hak_batch_count(spare) : 0);
+}
+
+/* Another thread may change its list meanwhile: the walk is bounded and stays inside the arena, whose memory is never
+ * unmapped, so the worst is a wrong answer about a block that is being given or taken at this moment. */
+static bool list_has(void *head, uint32_t count, const void *block) {
+    for (; count != 0 && head != NULL && hak_arena_holds(head); count--, head = hak_next(head)) {
+        if (head == block) return true;
+    }
+    return false;
+}
+
+bool hak_cache_has(hak_cache_t *cache, unsigned c, const void *block) {
+    int32_t in_bin = (int32_t)cache->bins[c].limit - cache->bins[c].room;
+    if (in_bin > 0 && list_has(cache->bins[c].head, (uint32_t)in_bin, block)) return true;
+    void *spare = hak_load_acquire(&cache->spares[c]);
+    return spare != NULL && list_has(spare, hak_batch_count(spare), block);
+}

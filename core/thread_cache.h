@@ -1,0 +1,78 @@
+/* thread_cache.h -- a thread's own lists of free blocks: one bin a size class, and one spare batch behind each.
+ * May use: base, bits, atomic, counters, diag, os, lock, options, size_class, arena, span, slab, central.
+ *
+ * Bins belong to one thread. Spares are exchanged atomically, so that any thread may take an idle thread's spare.
+ * A bin that reaches its limit moves whole to the spare, in O(1); only a second crossing goes to the central store.
+ * Limits start at nothing, double with each trip to the central store while the byte budget of all caches allows, and halve
+ * when a bin is idle.
+ *
+ * Two bins always lack blocks for malloc and room for free: bin 0 (size 0, wrapped sizes; units that hold no block) and
+ * HAK_CLASS_LARGE. hak_cache_empty is a cache of such bins alone; it is read-only, and every thread starts with it.
+ * Invariant of a bin: blocks in the list == limit - room. */
+#ifndef HAK_THREAD_CACHE_H
+#define HAK_THREAD_CACHE_H
+
+#include "central.h"
+
+typedef struct hak_bin {
+    void *head;
+    int32_t room;    /* blocks that still fit; negative after a batch that was larger than the limit */
+    uint16_t limit;
+    uint16_t events; /* trips to spare or central store since the last tick */
+} hak_bin_t;
+_Static_assert(sizeof(hak_bin_t) == HAK_BLOCK_ALIGN, "a tiny block's size is its bin's offset");
+
+#define HAK_CALL_COUNTER_ID(id, text) HAK_CALL_##id,
+typedef enum { HAK_CALL_COUNTERS(HAK_CALL_COUNTER_ID) HAK_CALL_COUNT } hak_call_t;
+#undef HAK_CALL_COUNTER_ID
+enum { HAK_CALL_CLASSES = HAK_COUNT ? HAK_CLASS_COUNT + 1 : 1 };
+typedef uint64_t hak_call_figures_t[HAK_CALL_CLASSES][HAK_CALL_COUNT];
+
+typedef struct hak_cache {
+    hak_bin_t bins[HAK_CLASS_COUNT + 1];
+    _Atomic(void *) spares[HAK_CLASS_COUNT + 1];
+    size_t capacity_bytes; /* what bins and spares may hold by their limits */
+    size_t lease_bytes;    /* its part of the budget */
+    _Atomic uint32_t events; /* trips to the central store, for others to see whether the thread is idle */
+    uint32_t events_seen;
+    /* Upkeep (upkeep.h): calls since a look at the clock, trips since the trap was set and when that was, debt seen then. */
+    uint32_t trapped_calls, trap_trips;
+    uint64_t trap_ms;
+    size_t debt_units;
+    struct hak_cache *next, *previous; /* registry; see thread.h */
+    void *slot;                        /* the owner's pointer to its cache; see thread.h */
+    hak_call_figures_t calls;
+} HAK_ALIGNED(64) hak_cache_t;
+
+extern const hak_cache_t hak_cache_empty;
+
+static inline hak_bin_t *hak_bin_at(hak_cache_t *cache, size_t offset) { return (hak_bin_t *)((char *)cache + offset); }
+
+static inline void hak_call(hak_cache_t *cache, unsigned c, hak_call_t counter) {
+    if (HAK_COUNT) cache->calls[c][counter]++;
+}
+
+/* A block of class `c`, whose bin is empty; NULL if there is no memory. *central: the central store was asked. */
+void *hak_cache_refill(hak_cache_t *cache, unsigned c, bool *central);
+/* Takes a block of class `c`, whose bin has no room. True if the central store was asked. */
+bool hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block);
+
+/* Gives everything to the central store, and the lease back. */
+void hak_cache_flush(hak_cache_t *cache);
+/* Empties bins that had no trip since the last tick and halves their limits; gives back lease beyond its share. */
+void hak_cache_tick(hak_cache_t *cache, uint64_t stamp_ms);
+/* Takes all spares of any thread's cache and gives their blocks to their slabs. */
+void hak_cache_steal_spares(hak_cache_t *cache, uint64_t stamp_ms);
+/* Fills the bins of the tiny classes. */
+void hak_cache_prewarm(hak_cache_t *cache);
+/* Forgets what a thread that no longer exists (after fork) had in its bins. */
+void hak_cache_abandon(hak_cache_t *cache);
+
+/* Blocks of class `c` in a cache: exact for the caller's own, a glance at another's. */
+uint32_t hak_cache_blocks(hak_cache_t *cache, unsigned c);
+bool hak_cache_has(hak_cache_t *cache, unsigned c, const void *block);
+
+/* How many threads share the budget. */
+void hak_cache_set_sharers(uint32_t threads);
+
+#endif

@@ -1,0 +1,123 @@
+#include "upkeep.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "options.h"
+#include "os.h"
+
+enum {
+    CALL_BUDGET_NS = 1000000, /* a call gives pages back for at most a millisecond */
+    TICK_MAX_MS = 250,
+    POLL_CALLS = 64,          /* calls of a trapped thread between two looks at the clock */
+    BUSY_TRIPS = 64,          /* trips past the cache, without a growing debt, after which a thread is busy */
+};
+
+static struct {
+    _Atomic uint64_t next_ms;
+    _Atomic bool has_thread;
+} state HAK_ALIGNED(64);
+
+static size_t retained_units(void) { return hak_options.retain >> HAK_UNIT_SHIFT; }
+static bool in_debt(void) { return hak_span_dirty_units() > retained_units(); }
+
+static uint64_t tick_ms(void) { return hak_min(hak_options.purge_delay_ms / 2, TICK_MAX_MS); }
+
+static uint64_t before(uint64_t now_ms, uint64_t ms) { return now_ms > ms ? now_ms - ms : 0; }
+
+static void visit_trap(hak_cache_t *cache, void *context) {
+    (void)context;
+    hak_thread_set_trap(cache, true);
+}
+
+static void visit_idle(hak_cache_t *cache, void *context) {
+    uint32_t events = hak_load_relaxed(&cache->events);
+    if (events == cache->events_seen) hak_cache_steal_spares(cache, *(uint64_t *)context);
+    cache->events_seen = events;
+}
+
+static void visit_steal(hak_cache_t *cache, void *context) { hak_cache_steal_spares(cache, *(uint64_t *)context); }
+
+/* Blocks that nobody used for a tick go to their slabs. What that frees has been unused for long: it is due at once. */
+static void collect_idle(hak_cache_t *cache) {
+    uint64_t long_ago = 0;
+    if (cache != NULL) hak_cache_tick(cache, long_ago);
+    hak_thread_visit(visit_idle, &long_ago, false);
+    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) hak_central_age(c, false, long_ago);
+}
+
+static void tick(hak_cache_t *cache, uint64_t now_ms) {
+    uint64_t due = hak_load_relaxed(&state.next_ms);
+    if (now_ms < due || !hak_cas_relaxed(&state.next_ms, &due, now_ms + tick_ms())) return;
+    collect_idle(cache);
+    uint64_t before_ms = before(now_ms, hak_options.purge_delay_ms);
+    hak_span_purge(retained_units(), before_ms, CALL_BUDGET_NS);
+    if (!in_debt()) return;
+    /* The budget was too short: the next slow path goes on. */
+    if (hak_span_oldest() <= before_ms) hak_store_relaxed(&state.next_ms, now_ms + 1);
+    hak_thread_visit(visit_trap, NULL, false);
+}
+
+static void *purge_thread(void *argument) {
+    (void)argument;
+    for (;;) {
+        hak_os_sleep_ms(tick_ms() + 1);
+        tick(NULL, hak_os_now_ms());
+    }
+    return NULL;
+}
+
+static void thread_gone(void) { hak_store_relaxed(&state.has_thread, false); }
+
+static HAK_COLD void start_thread(void) {
+    bool none = false;
+    if (!hak_cas_relaxed(&state.has_thread, &none, true)) return;
+    hak_thread_forked = thread_gone;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old); /* the program's signals are for its own threads */
+    pthread_attr_t attributes;
+    pthread_t thread;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attributes, purge_thread, NULL) != 0) hak_store_relaxed(&state.has_thread, false);
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void watch_debt(hak_cache_t *cache, uint64_t now_ms) {
+    size_t dirty = hak_span_dirty_units();
+    if (dirty <= retained_units()) {
+        if (hak_thread_is_trapped()) hak_thread_set_trap(cache, false);
+    } else if (dirty > cache->debt_units || now_ms != cache->trap_ms) {
+        cache->trap_ms = now_ms;
+        cache->trap_trips = 0;
+        hak_thread_set_trap(cache, true);
+    } else if (++cache->trap_trips == BUSY_TRIPS) {
+        hak_thread_set_trap(cache, false);
+    }
+    cache->debt_units = dirty;
+}
+
+void hak_upkeep(hak_cache_t *cache) {
+    uint64_t now_ms = hak_os_now_ms();
+    if (HAK_UNLIKELY(now_ms >= hak_load_relaxed(&state.next_ms))) {
+        tick(cache, now_ms);
+        if (hak_options.background_purge && !hak_load_relaxed(&state.has_thread)) start_thread();
+    }
+    if (cache != NULL) watch_debt(cache, now_ms);
+}
+
+void hak_upkeep_trapped(hak_cache_t *cache) {
+    if (++cache->trapped_calls % POLL_CALLS != 0) return;
+    tick(cache, hak_os_now_ms());
+    if (!in_debt()) hak_thread_set_trap(cache, false);
+}
+
+bool hak_upkeep_trim(hak_cache_t *cache, size_t pad) {
+    uint64_t long_ago = 0;
+    if (cache != NULL) hak_cache_flush(cache);
+    hak_thread_visit(visit_steal, &long_ago, true);
+    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) hak_central_age(c, true, long_ago);
+    return hak_span_purge(pad >> HAK_UNIT_SHIFT, UINT64_MAX, UINT64_MAX);
+}

@@ -1,0 +1,26 @@
+/* upkeep.h -- what makes free memory go back: ticks, purges, traps, trimming.
+ * May use: everything up to thread.
+ *
+ * Slow paths call hak_upkeep when they went past the thread cache. Twice per purge delay one of them runs a tick: bins,
+ * spares and batches that nobody used since the last tick go to their slabs, wholly free slabs to the pool, and the pool's
+ * longest unused pages to the system, for at most a millisecond a call.
+ *
+ * While more dirty memory is free than may be retained, there is a debt, and a thread that loops on one bin would never come
+ * by. So a slow path that leaves with a larger debt than the thread knew, or with a debt in a new tick of the coarse clock
+ * (4 ms), sets a trap (thread.h): each call takes the slow path, which looks at the clock now and then. Real traffic springs
+ * it again after some trips, so that a busy thread pays little and a thread in a loop pays for no longer than the delay. A
+ * tick that finds a debt traps all threads.
+ */
+#ifndef HAK_UPKEEP_H
+#define HAK_UPKEEP_H
+
+#include "thread.h"
+
+/* After a trip past the thread cache; `cache` may be NULL. */
+void hak_upkeep(hak_cache_t *cache);
+/* For each call of a trapped thread that its own bins could serve. */
+void hak_upkeep_trapped(hak_cache_t *cache);
+/* Gives back all that is free but `pad` bytes; true if anything went. */
+bool hak_upkeep_trim(hak_cache_t *cache, size_t pad);
+
+#endif
