@@ -9,6 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -141,4 +142,5 @@ def _store(cache: Path, known: dict[str, Interpreter]) -> None:
         temporary.write_text(json.dumps(content, indent=1), encoding="utf-8", errors="surrogateescape")
         temporary.replace(cache)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()

@@ -9,6 +9,9 @@ from typing import BinaryIO, Final
 _MAGIC: Final = b"\x7fELF"
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NULL, _DT_NEEDED, _DT_STRTAB = 0, 1, 5
+_HEADER_MIN: Final = 52
+"""Bytes of the header of a 32-bit file; that of a 64-bit file has 64."""
+
 _HEADERS_MAX: Final = 1 << 16
 """Bytes; more program headers or dynamic entries than this are taken for damage."""
 
@@ -82,6 +85,8 @@ def _read(file: BinaryIO) -> Elf:
     head = file.read(64)
     if not is_elf(head):
         raise ElfError("not an ELF file")
+    if len(head) < _HEADER_MIN:
+        raise ElfError("damaged ELF file (it ends too early)")
     wide, order = head[4] == 2, ">" if head[5] == 2 else "<"
     if wide:
         offset, size, count = (

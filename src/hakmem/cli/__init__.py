@@ -29,11 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except HakmemError as error:
         print(f"hakmem: {error}", file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OSError as error:
-        print(f"hakmem: {error}", file=sys.stderr)
+        if not isinstance(error, BrokenPipeError):  # a reader that went away knows why
+            print(f"hakmem: {error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left unwritten goes nowhere
         return 1
     except KeyboardInterrupt:
         return 130
@@ -64,10 +63,11 @@ def _without_command(words: list[str]) -> int:
         "-v", "--verbose", action="store_true", help="with --version: how each library was built"
     )
     parser.add_argument("command", nargs="?", help="one of the commands below")
-    options, _ = parser.parse_known_args(words)
+    if words and not words[0].startswith("-"):
+        raise UsageError(_unknown(words[0]))
+    options = parser.parse_args(words)
     if options.command:
         raise UsageError(_unknown(options.command))
-    parser.parse_args(words)
     if options.version:
         from hakmem.cli import version  # noqa: PLC0415
 
@@ -82,5 +82,5 @@ def _unknown(command: str) -> str:
     if command in COMMANDS:
         return f"options of `hakmem {command}` go behind it"
     near = get_close_matches(command, COMMANDS, n=1)
-    hint = f"did you mean `hakmem {near[0]}`?" if near else f"it knows {', '.join(COMMANDS)}"
+    hint = f"did you mean `hakmem {near[0]}`?" if near else f"it knows {', '.join(COMMANDS)}."
     return f"no such command: {command}; {hint} To run a program: hakmem run -- {command} ..."

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 from hakmem.errors import UsageError
 from hakmem.launch import assignment
 from hakmem.spec.flavours import DEFAULT_FLAVOUR, FLAVOURS
+from hakmem.spec.settings import PATH_SETTINGS
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,8 +45,16 @@ def add_settings(parser: Parser) -> None:
 
 
 def settings_of(assignments: list[str]) -> dict[str, str]:
-    """The environment names and values of all --set, checked."""
-    return dict(assignment(text) for text in assignments)
+    """The environment names and values of all --set, checked.
+
+    A path is made absolute, because the program may change its directory before it is used.
+    """
+    settings = dict(assignment(text) for text in assignments)
+    for setting in PATH_SETTINGS:
+        path = settings.get(setting.env, "-")
+        if path != "-":
+            settings[setting.env] = str(Path(path).absolute())
+    return settings
 
 
 def cache_directory(environment: Mapping[str, str]) -> Path | None:

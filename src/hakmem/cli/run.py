@@ -91,6 +91,11 @@ def _stats(wanted: str | bool | None) -> dict[str, str]:
         return {}
     if wanted is True:
         return settings_of(["stats=1"])
+    if wanted == "":
+        raise UsageError("--stats=FILE: a path is missing; --stats alone writes a summary to stderr")
+    directory = Path(str(wanted)).parent
+    if "%" not in str(directory) and not directory.is_dir():
+        raise UsageError(f"--stats={wanted}: there is no directory {str(directory)!r}")
     return settings_of([f"stats_file={wanted}"])
 
 
