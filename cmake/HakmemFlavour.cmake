@@ -37,7 +37,6 @@ function(hakmem_add_flavour flavour)
   set_target_properties(${target} PROPERTIES
     OUTPUT_NAME "${HAKMEM_FILE_${flavour}}" EXPORT_NAME "${HAKMEM_FILE_${flavour}}"
     LINK_DEPENDS "${HAKMEM_VERSION_SCRIPT}")
-  target_include_directories(${target} INTERFACE "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
   target_link_options(${target} PRIVATE
     "LINKER:--version-script=${HAKMEM_VERSION_SCRIPT}" "LINKER:-z,relro,-z,now" LINKER:-Bsymbolic)
 endfunction()

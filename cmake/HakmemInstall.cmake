@@ -7,7 +7,8 @@ set(config_dir "${CMAKE_INSTALL_LIBDIR}/cmake/hakmem")
 
 list(TRANSFORM HAKMEM_FLAVOURS PREPEND hakmem_ OUTPUT_VARIABLE libraries)
 install(TARGETS ${libraries} EXPORT hakmem
-  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT libraries)
+  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT libraries
+  INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES include/hakmem.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development)
 
 install(EXPORT hakmem FILE hakmem-config.cmake NAMESPACE hakmem:: DESTINATION "${config_dir}" COMPONENT development)

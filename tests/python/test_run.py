@@ -50,10 +50,10 @@ def test_stats_without_a_file_does_not_take_the_program_for_one() -> None:
 
 
 def test_a_summary_goes_to_stderr_and_nothing_to_stdout() -> None:
-    result = hakmem("run", "--stats", "true")
+    result = hakmem("run", "-q", "--stats", sys.executable, "-c", "print('done')")
     assert result.returncode == 0
-    assert result.stdout == ""
-    assert result.stderr
+    assert result.stdout == "done\n"
+    assert f"hakmem {package.__version__} (release)" in result.stderr
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS, ids=lambda flavour: flavour.name)
@@ -65,7 +65,7 @@ def test_statistics_in_a_file_name_every_counter(tmp_path: Path, flavour: Flavou
     assert stats["version"] == package.__version__
     assert stats["flavour"] == flavour.name
     assert set(stats["counters"]) == {counter.id for counter in PROCESS_COUNTERS}
-    assert set(stats["bytes"]) == {"live", "cached", "free", "purged", "mapped", "metadata"}
+    assert {"live", "cached", "free", "purged", "mapped", "metadata"} <= set(stats["bytes"])
     counted = {counter.id for counter in CLASS_COUNTERS}
     if flavour.name == "count":
         counted |= {counter.id for counter in CALL_COUNTERS}
