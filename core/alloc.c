@@ -8,6 +8,7 @@
 #include "foreign.h"
 #include "guard.h"
 #include "os.h"
+#include "pattern.h"
 
 static void *no_memory(void) {
     errno = ENOMEM;
@@ -75,7 +76,7 @@ static void *given(void *block, size_t size) {
     if (block == NULL) return no_memory();
     if (HAK_DEBUG) {
         unsigned c = hak_arena_holds(block) ? hak_page_map_class(hak_unit_of(block)) : HAK_CLASS_LARGE;
-        if (c != HAK_CLASS_LARGE) hak_guard_check_poison(block, hak_classes[c].size);
+        if (c != HAK_CLASS_LARGE) hak_pattern_check(block, hak_classes[c].size);
         hak_guard_give(block, size);
     }
     return block;
@@ -150,7 +151,7 @@ static void release_found(void *block) {
     if (HAK_DEBUG) hak_guard_take(block, "free");
     if (c == 0) hak_fatal(HAK_ERROR_invalid_pointer, block, "free");
     if (c != HAK_CLASS_LARGE) {
-        if (HAK_DEBUG) hak_guard_poison(block, hak_classes[c].size);
+        if (HAK_DEBUG) hak_pattern_fill(block, hak_classes[c].size);
         small_release(c, block);
         return;
     }
@@ -169,7 +170,7 @@ static HAK_NOINLINE void release_slow(void *block) {
 static inline void release_inline(void *block) {
     uintptr_t base = hak_arena_base();
     size_t distance = (uintptr_t)block - base;
-    if (!HAK_DEBUG && HAK_LIKELY(distance < hak_load_relaxed(&hak_arena.size))) {
+    if (!HAK_DEBUG && HAK_LIKELY(distance < hak_read_hot(&hak_arena.size))) {
         hak_cache_t *cache = hak_thread_fast();
         size_t offset = hak_load_relaxed((hak_page_map_entry_t *)(base - HAK_PAGE_MAP_SPAN) + (distance >> HAK_UNIT_SHIFT));
         if (HAK_LIKELY(push(hak_bin_at(cache, offset), block))) {

@@ -1,10 +1,6 @@
 #include "guard.h"
 
-#include <string.h>
-
 #include "diag.h"
-
-enum { LINK_BYTES = 16 }; /* link and batch count of a free block */
 
 static _Atomic uint64_t *live_word(const void *block, uint64_t *bit) {
     size_t place = ((uintptr_t)block - hak_arena_base()) / HAK_BLOCK_ALIGN;
@@ -51,15 +47,4 @@ void hak_guard_take(void *block, const char *doing) {
     uint64_t bit;
     _Atomic uint64_t *word = live_word(block, &bit);
     if ((atomic_fetch_and_explicit(word, ~bit, memory_order_relaxed) & bit) == 0) fatal_not_live(block, doing);
-}
-
-void hak_guard_poison(void *block, size_t size) {
-    memset((char *)block + LINK_BYTES, HAK_POISON, size - LINK_BYTES);
-}
-
-void hak_guard_check_poison(const void *block, size_t size) {
-    const unsigned char *bytes = block;
-    for (size_t i = LINK_BYTES; i < size; i++) {
-        if (bytes[i] != HAK_POISON) hak_fatal(HAK_ERROR_write_after_free, bytes + i, "malloc");
-    }
 }

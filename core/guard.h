@@ -1,14 +1,11 @@
-/* guard.h -- what the debug flavour checks on each call: live bits, and the pattern of free blocks.
+/* guard.h -- what the debug flavour checks on each call: live bits.
  * May use: base, bits, atomic, diag, size_class, arena, slab.
  * A live bit for each 16 bytes of the arena tells where a live block starts; it lies beside the descriptors, out of reach of
- * an overrun. A free block is filled with a pattern from its third word on (the first two link it). All of it costs time
- * and is called in the debug flavour alone. */
+ * an overrun. It costs time and is called in the debug flavour alone. */
 #ifndef HAK_GUARD_H
 #define HAK_GUARD_H
 
 #include "slab.h"
-
-enum { HAK_POISON = 0xDF };
 
 /* A block leaves the allocator. */
 void hak_guard_give(void *block, size_t size);
@@ -17,8 +14,5 @@ void hak_guard_take(void *block, const char *doing);
 /* The block is live: for calls that only look at it. */
 void hak_guard_check(const void *block, const char *doing);
 bool hak_guard_is_live(const void *block);
-
-void hak_guard_poison(void *block, size_t size);
-void hak_guard_check_poison(const void *block, size_t size);
 
 #endif

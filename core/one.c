@@ -1,6 +1,7 @@
 /* one.c -- the whole core as one translation unit, lowest layer first, so that the compiler sees through the layers. */
 #include "counters.c"
 #include "diag.c"
+#include "pattern.c"
 #include "os_linux.c"
 #include "lock.c"
 #include "options.c"

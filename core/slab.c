@@ -1,6 +1,7 @@
 #include "slab.h"
 
 #include "diag.h"
+#include "pattern.h"
 
 static uint32_t pack(size_t slab, const void *head, uint32_t count) {
     size_t offset = (uintptr_t)head - (uintptr_t)hak_unit_address(slab);
@@ -55,6 +56,7 @@ hak_chain_t hak_slab_carve(size_t unit, uint32_t most) {
     char *last = first + (size_t)(count - 1) * class->size;
     for (char *block = first; block < last; block += class->size) hak_set_next(block, block + class->size);
     hak_set_next(last, NULL);
+    for (char *block = first; HAK_DEBUG && block <= last; block += class->size) hak_pattern_fill(block, class->size);
     /* Relaxed: a pusher of one of these blocks got it from a thread that had it from here. */
     hak_store_relaxed(&slab->slab.carved, carved + count);
     return (hak_chain_t){first, count};

@@ -18,7 +18,7 @@ hak_cache_t *hak_thread_cache(void);
 /* Opens the allocator, once; false if the system gives no address space. */
 bool hak_thread_open(void);
 
-static inline hak_cache_t *hak_thread_fast(void) { return hak_load_relaxed(&hak_cache_fast); }
+static inline hak_cache_t *hak_thread_fast(void) { return hak_read_hot(&hak_cache_fast); }
 bool hak_thread_is_trapped(void);
 void hak_thread_set_trap(hak_cache_t *cache, bool on);
 

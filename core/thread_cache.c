@@ -8,6 +8,7 @@ enum {
     COLD_BLOCKS = 16,
     COLD_BYTES = 8 * 1024,
     LEAST_BLOCKS = 2,
+    WARM_TRIPS = 8,              /* trips after which a bin is warm; were it earlier, memory would be carved before its time */
     LEASE_BYTES = 64 * 1024,     /* what a cache takes from the budget at once */
     BUDGET_LEAST = 2 << 20,      /* DESIGN.md section 6: min(cache_limit, max(live / 8, 2 MiB)) */
     BUDGET_PART = 8,
@@ -74,7 +75,7 @@ static void set_limit(hak_cache_t *cache, unsigned c, uint32_t limit) {
     bin->limit = (uint16_t)limit;
 }
 
-/* After a trip to the central store: the bin may hold more from now on, if the budget allows. */
+/* The bin may hold twice as much from now on, if the budget allows. */
 static void raise_limit(hak_cache_t *cache, unsigned c) {
     hak_bin_t *bin = &cache->bins[c];
     uint32_t high = limit_max(c);
@@ -84,6 +85,13 @@ static void raise_limit(hak_cache_t *cache, unsigned c) {
     if (limit <= bin->limit) return;
     if (lease(cache, 2 * (size_t)(limit - bin->limit) * hak_classes[c].size)) set_limit(cache, c, limit);
     else if (bin->limit < LEAST_BLOCKS) set_limit(cache, c, clamp(LEAST_BLOCKS, 1, high));
+}
+
+static void raise_if_warm(hak_cache_t *cache, unsigned c) {
+    hak_bin_t *bin = &cache->bins[c];
+    if (bin->limit != 0 && bin->events < WARM_TRIPS) return;
+    raise_limit(cache, c);
+    bin->events = 1; /* not idle, and as many trips again before the next doubling */
 }
 
 static void note_event(hak_cache_t *cache, hak_bin_t *bin) {
@@ -121,7 +129,7 @@ void *hak_cache_refill(hak_cache_t *cache, unsigned c, bool *central) {
         return fill(bin, chain);
     }
     *central = true;
-    raise_limit(cache, c);
+    raise_if_warm(cache, c);
     hak_source_t source;
     chain = hak_central_get(c, bin->limit, &source);
     if (chain.count == 0) return NULL;
@@ -135,7 +143,7 @@ void *hak_cache_refill(hak_cache_t *cache, unsigned c, bool *central) {
 bool hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block) {
     hak_bin_t *bin = &cache->bins[c];
     note_event(cache, bin);
-    if (bin->limit == 0) raise_limit(cache, c);
+    raise_if_warm(cache, c);
     hak_chain_t old = {NULL, 0};
     if (bin->room <= 0) {
         hak_chain_t full = take_bin(bin);
