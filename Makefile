@@ -29,6 +29,13 @@ CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
 PYTHON ?= $(shell for python in $(CANDIDATES); do \
   if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then echo $$python; break; fi; done)
 
+# The builds in which the C tests run; make test-c C_TEST_PRESETS=asan takes one.
+C_TEST_PRESETS ?= release debug asan tsan
+
+# Configures and builds a preset with the tools in .venv; for use in one shell command.
+cmake_preset = export PATH="$(CURDIR)/$(BIN):$$PATH"; \
+  cmake --preset $(1) -DPython3_EXECUTABLE="$(CURDIR)/$(BIN)/python"; cmake --build --preset $(1) -j $(JOBS)
+
 setup: $(STAMPS)/package
 
 $(STAMPS)/tools: pyproject.toml
@@ -49,8 +56,7 @@ $(STAMPS)/package: $(STAMPS)/tools $(PACKAGE_SOURCES)
 	touch $@
 
 build: $(STAMPS)/tools
-	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --preset release -G Ninja
-	PATH="$(CURDIR)/$(BIN):$$PATH" cmake --build --preset release -j $(JOBS)
+	@$(call cmake_preset,release)
 
 demo: setup
 	$(BIN)/python examples/demo/compare.py
@@ -59,7 +65,8 @@ test: test-c test-python
 
 test-c: setup
 	@if [ -f tests/c/CMakeLists.txt ]; then \
-	  $(MAKE) build && PATH="$(CURDIR)/$(BIN):$$PATH" ctest --preset release -j $(JOBS); \
+	  for preset in $(C_TEST_PRESETS); do \
+	    $(call cmake_preset,$$preset); ctest --preset $$preset -j $(JOBS); done; \
 	else echo "skipped: C tests, tests/c does not exist"; fi
 
 test-python: setup
