@@ -110,10 +110,19 @@ class Launcher:
         stdin: bytes = b"",
         expected_returncode: int = 0,
         user: int | None = None,
+        preload_before: Path | None = None,
+        preload_after: Path | None = None,
     ) -> Finished:
         """Run ``command`` to its end and check it; the arguments are those of ``start`` and ``finish``."""
         with self.start(
-            library, command, cwd=cwd, environment=environment, stdin=stdin, user=user
+            library,
+            command,
+            cwd=cwd,
+            environment=environment,
+            stdin=stdin,
+            user=user,
+            preload_before=preload_before,
+            preload_after=preload_after,
         ) as running:
             return running.finish(time_limit_s, expected_returncode)
 
@@ -127,10 +136,13 @@ class Launcher:
         environment: Mapping[str, str] | None = None,
         stdin: bytes = b"",
         user: int | None = None,
+        preload_before: Path | None = None,
+        preload_after: Path | None = None,
     ) -> Iterator[Running]:
         """Start ``command`` in a process group of its own, which is gone when the context ends.
 
-        environment: added to a small fixed one. user: a user id to run as (root only).
+        environment: added to a small fixed one. user: a user id to run as (root only). preload_before,
+        preload_after: one more library, named before or after the one under test.
         """
         # Files, not pipes: a daemon that the program leaves behind must not keep the test waiting.
         with (
@@ -148,7 +160,7 @@ class Launcher:
                 cwd=cwd,
                 env={
                     **_fixed_environment(cwd),
-                    **self._preload(library, testimony.name),
+                    **self._preload(library, testimony.name, preload_before, preload_after),
                     **(environment or {}),
                 },
                 stdin=source,
@@ -166,11 +178,18 @@ class Launcher:
             finally:
                 running.kill()
 
-    def _preload(self, library: Library, testimony: str) -> dict[str, str]:
+    def _preload(
+        self, library: Library, testimony: str, before: Path | None, after: Path | None
+    ) -> dict[str, str]:
         if library.path is None:
-            return {}
+            others = [str(path) for path in (before, after) if path is not None]
+            return {"LD_PRELOAD": ":".join(others)} if others else {}
         witness = self.compiler.shared_library("witness.c")
-        return {"LD_PRELOAD": f"{witness}:{library.path}", "WITNESS_FILE": testimony}
+        preloaded = (witness, before, library.path, after)
+        return {
+            "LD_PRELOAD": ":".join(str(path) for path in preloaded if path is not None),
+            "WITNESS_FILE": testimony,
+        }
 
 
 def _fixed_environment(home: Path) -> dict[str, str]:

@@ -1,0 +1,58 @@
+/* purge.c -- 400 MiB of small blocks are built and dropped; prints the resident MiB after what the argument says:
+ *   loop        a second of malloc and free on one size      trim      malloc_trim(0), at once
+ *   silence     a second and a half of sleep                  threads   built and dropped by four threads, then "loop" */
+#include "check.h"
+
+#include <malloc.h>
+#include <pthread.h>
+
+enum { MIB = 1 << 20, BURST_MIB = 400, THREADS = 4 };
+
+/* The blocks are a list through their first words: an array of pointers would be a burst of its own. */
+static void *build_and_drop(void *mib)
+{
+    void *head = NULL;
+    uint32_t state = 2463534242u;
+    for (size_t left = (size_t)(uintptr_t)mib * MIB, size; left > 512; left -= size) {
+        size = 16 + next_random(&state) % 497;
+        void *block = malloc(size);
+        CHECK(block != NULL);
+        memset(block, 1, size);
+        *(void **)block = head;
+        head = block;
+    }
+    while (head != NULL) {
+        void *next = *(void **)head;
+        free(head);
+        head = next;
+    }
+    return NULL;
+}
+
+int main(int count, char **arguments)
+{
+    CHECK(count == 2);
+    const char *what = arguments[1];
+    if (strcmp(what, "threads") == 0) {
+        pthread_t threads[THREADS];
+        for (int i = 0; i < THREADS; i++) {
+            CHECK(pthread_create(&threads[i], NULL, build_and_drop, (void *)(uintptr_t)(BURST_MIB / THREADS)) == 0);
+        }
+        for (int i = 0; i < THREADS; i++) {
+            pthread_join(threads[i], NULL);
+        }
+        keep_busy(1.0);
+    } else {
+        build_and_drop((void *)(uintptr_t)BURST_MIB);
+        if (strcmp(what, "loop") == 0) {
+            keep_busy(1.0);
+        } else if (strcmp(what, "trim") == 0) {
+            malloc_trim(0);
+        } else {
+            CHECK(strcmp(what, "silence") == 0);
+            usleep(1500000);
+        }
+    }
+    printf("%ld %ld\n", status_kib("VmRSS:") / 1024, status_kib("VmHWM:") / 1024);
+    return 0;
+}

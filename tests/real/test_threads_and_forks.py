@@ -1,0 +1,61 @@
+"""Threads come and go, a threaded program forks at any moment, or ends while its heap is in use."""
+
+from pathlib import Path
+
+import pytest
+
+from . import interpreters
+from .child import Launcher
+from .library import Library
+from .native import SOURCES, Compiler
+
+
+def test_threads_free_each_others_blocks(
+    library: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path
+) -> None:
+    finished = launcher.run(library, [compiler.program("blocks.c")], cwd=tmp_path, time_limit_s=60)
+    assert finished.stdout == b"ok\n"
+
+
+def test_a_threaded_c_program_forks_at_any_moment(
+    library: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path
+) -> None:
+    finished = launcher.run(library, [compiler.program("fork_anytime.c")], cwd=tmp_path, time_limit_s=60)
+    assert finished.stdout == b"ok\n"
+
+
+def test_a_threaded_python_program_forks_at_any_moment(
+    library: Library, launcher: Launcher, tmp_path: Path
+) -> None:
+    finished = launcher.run(
+        library,
+        [interpreters.with_test_suite(), SOURCES / "fork_threaded.py"],
+        cwd=tmp_path,
+        environment={"PYTHONMALLOC": "malloc"},
+        time_limit_s=60,
+    )
+    assert finished.stdout == b"ok\n"
+
+
+def test_destructors_of_thread_keys_use_the_heap(
+    library: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path
+) -> None:
+    program = compiler.program("thread_destructors.c")
+    assert launcher.run(library, [program], cwd=tmp_path, time_limit_s=60).stdout == b"ok\n"
+
+
+def test_thread_local_objects_are_destroyed(
+    library: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path
+) -> None:
+    program = compiler.program("thread_local.cpp")
+    assert launcher.run(library, [program], cwd=tmp_path, time_limit_s=60).stdout == b"ok\n"
+
+
+@pytest.mark.parametrize("way", ["return", "exit", "thread", "quick"])
+def test_handlers_at_exit_use_the_heap_while_threads_allocate(
+    way: str, library: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path
+) -> None:
+    program = compiler.program("exit_paths.c")
+    expected = b"at_quick_exit\n" if way == "quick" else b"atexit\ndestructor\n"
+    for _ in range(5):
+        assert launcher.run(library, [program, way], cwd=tmp_path, time_limit_s=30).stdout == expected
