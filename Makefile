@@ -21,7 +21,7 @@ STAMPS := $(VENV)/stamps
 BIN := $(VENV)/bin
 PACKAGE_SOURCES := pyproject.toml CMakeLists.txt $(shell find cmake core include src -type f \
   -not -name '*.pyc' 2>/dev/null) $(wildcard README.md LICENSE)
-PYTHON_SOURCES := $(wildcard src tests examples tools)
+PYTHON_SOURCES := $(wildcard src tests examples tools bench)
 PYTHON_TESTS := $(wildcard tests/python tests/spin tests/real)
 
 # The first Python that is new enough; a shim that stands for no version fails this and is passed over.
