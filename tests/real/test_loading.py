@@ -55,7 +55,10 @@ def test_a_setuid_program_ignores_the_environment(
         needs.refused("only root can make a program that runs as another user")
     if os.statvfs(public_directory).f_flag & os.ST_NOSUID:
         needs.refused(f"the file system of {public_directory} is mounted nosuid")
-    program = compiler.program("footprint.c", "-Wl,--no-as-needed", str(hakmem.path))
+    assert hakmem.path is not None
+    program = compiler.program(
+        "footprint.c", "-Wl,--no-as-needed", str(hakmem.path), f"-Wl,-rpath,{hakmem.path.parent}"
+    )
     report = tmp_path / "report.json"
     environment = {"HAKMEM_STATS_FILE": str(report)}
 

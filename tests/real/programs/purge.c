@@ -8,6 +8,8 @@
 
 enum { MIB = 1 << 20, BURST_MIB = 400, THREADS = 4 };
 
+static pthread_barrier_t built;
+
 /* The blocks are a list through their first words: an array of pointers would be a burst of its own. */
 static void *build_and_drop(void *mib)
 {
@@ -21,6 +23,8 @@ static void *build_and_drop(void *mib)
         *(void **)block = head;
         head = block;
     }
+    /* Threads wait for each other here, so that all of their blocks live at once. */
+    pthread_barrier_wait(&built);
     while (head != NULL) {
         void *next = *(void **)head;
         free(head);
@@ -33,7 +37,9 @@ int main(int count, char **arguments)
 {
     CHECK(count == 2);
     const char *what = arguments[1];
-    if (strcmp(what, "threads") == 0) {
+    int threaded = strcmp(what, "threads") == 0;
+    CHECK(pthread_barrier_init(&built, NULL, threaded ? THREADS : 1) == 0);
+    if (threaded) {
         pthread_t threads[THREADS];
         for (int i = 0; i < THREADS; i++) {
             CHECK(pthread_create(&threads[i], NULL, build_and_drop, (void *)(uintptr_t)(BURST_MIB / THREADS)) == 0);
