@@ -31,17 +31,14 @@ static size_t budget_bytes(void) {
     return hak_min(hak_options.cache_limit, hak_max(live / BUDGET_PART, BUDGET_LEAST));
 }
 
-/* The most that one cache may lease: an even share, but two leases' worth in any case. */
-static size_t share_bytes(size_t total) {
-    size_t sharers = hak_max(1, hak_load_relaxed(&budget.sharers));
-    return hak_max(total / sharers, hak_min(2 * LEASE_BYTES, total));
-}
-
+/* True if the cache may hold `more` bytes: in its lease, or in a larger one that the budget allows. First come, first
+ * served; who has more than an even share when the budget runs out gives some back at its next tick. */
 static bool lease(hak_cache_t *cache, size_t more) {
-    if (cache->capacity_bytes + more <= cache->lease_bytes) return true;
-    size_t want = hak_round_up(cache->capacity_bytes + more - cache->lease_bytes, LEASE_BYTES);
+    size_t need = cache->capacity_bytes + cache->spare_bytes + more;
+    if (need <= cache->lease_bytes) return true;
+    size_t want = hak_round_up(need - cache->lease_bytes, LEASE_BYTES);
     size_t total = budget_bytes();
-    if (cache->lease_bytes + want > share_bytes(total)) return false;
+    if (hak_load_relaxed(&budget.leased_bytes) + want > total) return false;
     if (hak_add_relaxed(&budget.leased_bytes, want) + want > total) {
         hak_sub_relaxed(&budget.leased_bytes, want);
         return false;
@@ -51,10 +48,16 @@ static bool lease(hak_cache_t *cache, size_t more) {
 }
 
 static void return_lease(hak_cache_t *cache) {
-    size_t needed = hak_round_up(cache->capacity_bytes, LEASE_BYTES);
+    size_t needed = hak_round_up(cache->capacity_bytes + cache->spare_bytes, LEASE_BYTES);
     if (needed >= cache->lease_bytes) return;
     hak_sub_relaxed(&budget.leased_bytes, cache->lease_bytes - needed);
     cache->lease_bytes = needed;
+}
+
+static bool has_too_much(const hak_cache_t *cache) {
+    size_t total = budget_bytes();
+    bool scarce = hak_load_relaxed(&budget.leased_bytes) + LEASE_BYTES > total;
+    return scarce && cache->lease_bytes > total / hak_max(1, hak_load_relaxed(&budget.sharers));
 }
 
 static uint32_t clamp(size_t value, uint32_t low, uint32_t high) {
@@ -69,8 +72,8 @@ static uint32_t limit_max(unsigned c) {
 static void set_limit(hak_cache_t *cache, unsigned c, uint32_t limit) {
     hak_bin_t *bin = &cache->bins[c];
     size_t size = hak_classes[c].size;
-    cache->capacity_bytes += 2 * size * limit; /* bin and spare */
-    cache->capacity_bytes -= 2 * size * bin->limit;
+    cache->capacity_bytes += size * limit;
+    cache->capacity_bytes -= size * bin->limit;
     bin->room += (int32_t)limit - bin->limit;
     bin->limit = (uint16_t)limit;
 }
@@ -83,7 +86,7 @@ static void raise_limit(hak_cache_t *cache, unsigned c) {
     uint32_t limit = bin->limit == 0 ? cold : 2u * bin->limit;
     if (limit > high) limit = high;
     if (limit <= bin->limit) return;
-    if (lease(cache, 2 * (size_t)(limit - bin->limit) * hak_classes[c].size)) set_limit(cache, c, limit);
+    if (lease(cache, (size_t)(limit - bin->limit) * hak_classes[c].size)) set_limit(cache, c, limit);
     else if (bin->limit < LEAST_BLOCKS) set_limit(cache, c, clamp(LEAST_BLOCKS, 1, high));
 }
 
@@ -105,11 +108,35 @@ static void *fill(hak_bin_t *bin, hak_chain_t chain) {
     return chain.head;
 }
 
+/* By any thread. */
 static hak_chain_t take_spare(hak_cache_t *cache, unsigned c) {
     if (hak_load_relaxed(&cache->spares[c]) == NULL) return (hak_chain_t){NULL, 0};
     /* Acquire: partner of the release with which the batch was put there. */
     void *head = hak_exchange_acq_rel(&cache->spares[c], NULL);
     return (hak_chain_t){head, head != NULL ? hak_batch_count(head) : 0};
+}
+
+/* By the owner, who keeps account; spares that others take are noticed at the next tick. */
+static hak_chain_t take_own_spare(hak_cache_t *cache, unsigned c) {
+    hak_chain_t chain = take_spare(cache, c);
+    cache->spare_bytes -= hak_min(cache->spare_bytes, chain.count * (size_t)hak_classes[c].size);
+    return chain;
+}
+
+/* Moves a full batch to the spare; what has to go to the central store, if anything. */
+static hak_chain_t put_own_spare(hak_cache_t *cache, unsigned c, hak_chain_t chain) {
+    size_t bytes = chain.count * (size_t)hak_classes[c].size;
+    hak_chain_t old = take_own_spare(cache, c);
+    if (!lease(cache, bytes)) {
+        if (old.count == 0) return chain;
+        hak_central_put(c, chain);
+        return old;
+    }
+    cache->spare_bytes += bytes;
+    hak_batch_set_count(chain.head, chain.count);
+    /* Release: whoever takes the spare reads the links. The slot is empty: only the owner fills it. */
+    hak_store_release(&cache->spares[c], chain.head);
+    return old;
 }
 
 static hak_chain_t take_bin(hak_bin_t *bin) {
@@ -123,7 +150,7 @@ void *hak_cache_refill(hak_cache_t *cache, unsigned c, bool *central) {
     hak_bin_t *bin = &cache->bins[c];
     note_event(cache, bin);
     *central = false;
-    hak_chain_t chain = take_spare(cache, c);
+    hak_chain_t chain = take_own_spare(cache, c);
     if (chain.count != 0) {
         hak_call(cache, c, HAK_CALL_refill_spare);
         return fill(bin, chain);
@@ -145,21 +172,20 @@ bool hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block) {
     note_event(cache, bin);
     raise_if_warm(cache, c);
     hak_chain_t old = {NULL, 0};
-    if (bin->room <= 0) {
-        hak_chain_t full = take_bin(bin);
-        hak_batch_set_count(full.head, full.count);
-        /* Release: whoever takes the spare reads the links. Acquire: partner of the last put, if it is still there. */
-        old.head = hak_exchange_acq_rel(&cache->spares[c], full.head);
-    }
+    if (bin->room <= 0) old = put_own_spare(cache, c, take_bin(bin));
     hak_set_next(block, bin->head);
     bin->head = block;
     bin->room--;
-    hak_call(cache, c, old.head != NULL ? HAK_CALL_free_flush : HAK_CALL_free_spare);
-    if (old.head == NULL) return false;
-    old.count = hak_batch_count(old.head);
+    hak_call(cache, c, old.count != 0 ? HAK_CALL_free_flush : HAK_CALL_free_spare);
+    if (old.count == 0) return false;
     raise_limit(cache, c);
     hak_central_put(c, old);
     return true;
+}
+
+static uint32_t spare_blocks(hak_cache_t *cache, unsigned c) {
+    void *spare = hak_load_acquire(&cache->spares[c]);
+    return spare != NULL ? hak_batch_count(spare) : 0;
 }
 
 static void flush_bin(hak_cache_t *cache, unsigned c, uint64_t stamp_ms) {
@@ -170,9 +196,10 @@ static void flush_bin(hak_cache_t *cache, unsigned c, uint64_t stamp_ms) {
 void hak_cache_flush(hak_cache_t *cache) {
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         hak_central_put(c, take_bin(&cache->bins[c]));
-        hak_central_put(c, take_spare(cache, c));
+        hak_central_put(c, take_own_spare(cache, c));
         set_limit(cache, c, 0);
     }
+    cache->spare_bytes = 0;
     return_lease(cache);
 }
 
@@ -184,16 +211,18 @@ void hak_cache_steal_spares(hak_cache_t *cache, uint64_t stamp_ms) {
 }
 
 void hak_cache_tick(hak_cache_t *cache, uint64_t stamp_ms) {
-    bool over = cache->lease_bytes > share_bytes(budget_bytes());
+    bool shrink = has_too_much(cache);
+    cache->spare_bytes = 0;
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         hak_bin_t *bin = &cache->bins[c];
-        if (bin->limit != 0 && (bin->events == 0 || over)) {
+        if (bin->limit != 0 && (bin->events == 0 || shrink)) {
             flush_bin(cache, c, stamp_ms);
             hak_chain_t spare = take_spare(cache, c);
             if (spare.count != 0) hak_central_push(c, spare, stamp_ms);
             set_limit(cache, c, bin->limit / 2 < LEAST_BLOCKS ? 0 : bin->limit / 2u);
         }
         bin->events = 0;
+        cache->spare_bytes += spare_blocks(cache, c) * (size_t)hak_classes[c].size;
     }
     return_lease(cache);
 }
@@ -216,13 +245,13 @@ void hak_cache_abandon(hak_cache_t *cache) {
         bin->room = bin->limit;
         set_limit(cache, c, 0);
     }
+    cache->spare_bytes = 0;
     return_lease(cache);
 }
 
 uint32_t hak_cache_blocks(hak_cache_t *cache, unsigned c) {
     int32_t in_bin = (int32_t)cache->bins[c].limit - cache->bins[c].room;
-    void *spare = hak_load_acquire(&cache->spares[c]);
-    return (uint32_t)(in_bin > 0 ? in_bin : 0) + (spare != NULL ? hak_batch_count(spare) : 0);
+    return (uint32_t)(in_bin > 0 ? in_bin : 0) + spare_blocks(cache, c);
 }
 
 /* Another thread may change its list meanwhile: the walk is bounded and stays inside the arena, whose memory is never

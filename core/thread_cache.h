@@ -31,7 +31,8 @@ typedef uint64_t hak_call_figures_t[HAK_CALL_CLASSES][HAK_CALL_COUNT];
 typedef struct hak_cache {
     hak_bin_t bins[HAK_CLASS_COUNT + 1];
     _Atomic(void *) spares[HAK_CLASS_COUNT + 1];
-    size_t capacity_bytes; /* what bins and spares may hold by their limits */
+    size_t capacity_bytes; /* what the bins may hold by their limits */
+    size_t spare_bytes;    /* what the spares hold, or less if others took some since the last tick */
     size_t lease_bytes;    /* its part of the budget */
     _Atomic uint32_t events; /* trips to the central store, for others to see whether the thread is idle */
     uint32_t events_seen;

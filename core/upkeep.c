@@ -46,12 +46,12 @@ static void collect_idle(hak_cache_t *cache) {
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) hak_central_age(c, false, long_ago);
 }
 
-static void tick(hak_cache_t *cache, uint64_t now_ms) {
+static void tick(hak_cache_t *cache, uint64_t now_ms, uint64_t budget_ns) {
     uint64_t due = hak_load_relaxed(&state.next_ms);
     if (now_ms < due || !hak_cas_relaxed(&state.next_ms, &due, now_ms + tick_ms())) return;
     collect_idle(cache);
     uint64_t before_ms = before(now_ms, hak_options.purge_delay_ms);
-    hak_span_purge(retained_units(), before_ms, CALL_BUDGET_NS);
+    hak_span_purge(retained_units(), before_ms, budget_ns);
     if (!in_debt()) return;
     /* The budget was too short: the next slow path goes on. */
     if (hak_span_oldest() <= before_ms) hak_store_relaxed(&state.next_ms, now_ms + 1);
@@ -62,7 +62,7 @@ static void *purge_thread(void *argument) {
     (void)argument;
     for (;;) {
         hak_os_sleep_ms(tick_ms() + 1);
-        tick(NULL, hak_os_now_ms());
+        tick(NULL, hak_os_now_ms(), UINT64_MAX);
     }
     return NULL;
 }
@@ -102,7 +102,7 @@ static void watch_debt(hak_cache_t *cache, uint64_t now_ms) {
 void hak_upkeep(hak_cache_t *cache) {
     uint64_t now_ms = hak_os_now_ms();
     if (HAK_UNLIKELY(now_ms >= hak_load_relaxed(&state.next_ms))) {
-        tick(cache, now_ms);
+        tick(cache, now_ms, CALL_BUDGET_NS);
         if (hak_options.background_purge && !hak_load_relaxed(&state.has_thread)) start_thread();
     }
     if (cache != NULL) watch_debt(cache, now_ms);
@@ -110,7 +110,7 @@ void hak_upkeep(hak_cache_t *cache) {
 
 void hak_upkeep_trapped(hak_cache_t *cache) {
     if (++cache->trapped_calls % POLL_CALLS != 0) return;
-    tick(cache, hak_os_now_ms());
+    tick(cache, hak_os_now_ms(), CALL_BUDGET_NS);
     if (!in_debt()) hak_thread_set_trap(cache, false);
 }
 
