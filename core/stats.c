@@ -213,7 +213,37 @@ static void put_kib(text_t *text, const char *words, uint64_t bytes) {
     put(text, " KiB");
 }
 
+enum { TEXT_CLASSES = 10 }; /* so many classes, those that hold the most memory, are in the summary */
+
 static uint64_t counter(hak_counter_t id) { return hak_load_relaxed(&hak_counters[id]); }
+
+static uint64_t held_bytes(const class_stats_t *stats, unsigned c) {
+    return (stats->capacity) * (uint64_t)hak_classes[c].size;
+}
+
+/* The class with the most memory in its slabs; it is struck off, so that the next call finds the next one. */
+static void put_next_class(text_t *text, snapshot_t *snapshot) {
+    unsigned most = 1;
+    for (unsigned c = 2; c < HAK_CLASS_COUNT; c++) {
+        if (held_bytes(&snapshot->classes[c], c) > held_bytes(&snapshot->classes[most], most)) most = c;
+    }
+    class_stats_t *stats = &snapshot->classes[most];
+    if (stats->capacity == 0) return;
+    put(text, "  class ");
+    put_number(text, hak_classes[most].size);
+    put(text, " B: live ");
+    put_number(text, live_blocks(stats));
+    put(text, ", cached ");
+    put_number(text, stats->in_caches + stats->figures.transfer_blocks);
+    put(text, ", free ");
+    put_number(text, stats->in_slabs);
+    put(text, ", slabs ");
+    put_number(text, stats->slabs);
+    put(text, ", refills ");
+    put_number(text, stats->figures.refills);
+    put(text, "\n");
+    stats->capacity = 0;
+}
 
 size_t hak_stats_write_text(char *buffer, size_t size) {
     text_t text = {buffer, size, 0};
@@ -247,23 +277,7 @@ size_t hak_stats_write_text(char *buffer, size_t size) {
     put(&text, ", release ");
     put_number(&text, counter(HAK_COUNTER_system_release));
     put(&text, "\n");
-    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
-        const class_stats_t *stats = &snapshot->classes[c];
-        if (stats->figures.slabs_made == 0) continue;
-        put(&text, "  class ");
-        put_number(&text, hak_classes[c].size);
-        put(&text, " B: live ");
-        put_number(&text, live_blocks(stats));
-        put(&text, ", cached ");
-        put_number(&text, stats->in_caches + stats->figures.transfer_blocks);
-        put(&text, ", free ");
-        put_number(&text, stats->in_slabs);
-        put(&text, ", slabs ");
-        put_number(&text, stats->slabs);
-        put(&text, ", refills ");
-        put_number(&text, stats->figures.refills);
-        put(&text, "\n");
-    }
+    for (int i = 0; i < TEXT_CLASSES; i++) put_next_class(&text, snapshot);
     drop_snapshot(snapshot);
     return put_end(&text);
 }
@@ -296,11 +310,25 @@ static bool expand_path(const char *path, char *out, size_t size) {
     return put_end(&text) < size;
 }
 
-static void send_to_file(const char *path) {
-    if (strcmp(path, "-") == 0) {
-        hak_stats_send(hak_stats_write_json, STDERR_FILENO);
-        return;
+static struct {
+    int fd;          /* a copy of stderr, or -1 */
+    char path[4096]; /* "" for none */
+} at_exit = {.fd = -1};
+
+/* Keeps what the report needs: programs close stderr and overwrite their environment before they end. */
+static __attribute__((constructor)) void prepare(void) {
+    if (!hak_thread_open()) return;
+    const char *path = hak_options.stats_file != NULL ? hak_options.stats_file : "";
+    text_t copy = {at_exit.path, sizeof at_exit.path, 0};
+    put(&copy, path);
+    if (put_end(&copy) >= sizeof at_exit.path) {
+        hak_warn("ignored: the path is too long in HAKMEM_STATS_FILE:", path);
+        at_exit.path[0] = '\0';
     }
+    if (hak_options.stats || strcmp(path, "-") == 0) at_exit.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
+}
+
+static void send_json(const char *path) {
     char name[4096];
     int fd = expand_path(path, name, sizeof name) ? open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : -1;
     if (fd < 0) {
@@ -314,6 +342,7 @@ static void send_to_file(const char *path) {
 /* Runs after the program's own exit handlers. */
 static __attribute__((destructor)) void stats_at_exit(void) {
     if (hak_load_relaxed(&hak_arena.size) == 0) return;
-    if (hak_options.stats) hak_stats_send(hak_stats_write_text, STDERR_FILENO);
-    if (hak_options.stats_file != NULL && hak_options.stats_file[0] != '\0') send_to_file(hak_options.stats_file);
+    if (hak_options.stats) hak_stats_send(hak_stats_write_text, at_exit.fd);
+    if (strcmp(at_exit.path, "-") == 0) hak_stats_send(hak_stats_write_json, at_exit.fd);
+    else if (at_exit.path[0] != '\0') send_json(at_exit.path);
 }
