@@ -35,17 +35,6 @@ static bool parse_choice(const char *text, const char *choices, uint64_t *value)
     return false;
 }
 
-static bool parse_bool(const char *text, uint64_t *value) {
-    static const char *const words[] = {"0", "1", "no", "yes", "off", "on", "false", "true"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strcmp(text, words[i]) == 0) {
-            *value = i & 1;
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool parse_number(const char *text, bool suffix, uint64_t *value) {
     uint64_t n = 0;
     const char *at = text;
@@ -67,7 +56,7 @@ static bool parse_number(const char *text, bool suffix, uint64_t *value) {
 
 static bool parse(const setting_t *setting, const char *text, uint64_t *value) {
     switch (setting->kind) {
-    case KIND_BOOL: return parse_bool(text, value);
+    case KIND_BOOL:
     case KIND_CHOICE: return parse_choice(text, setting->choices, value);
     case KIND_INT: return parse_number(text, false, value);
     case KIND_SIZE: return parse_number(text, true, value);

@@ -144,8 +144,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         maximum=TIB,
         summary="free memory that may stay resident after the delay",
         detail=(
-            "At the default the bound is the larger of 8 MiB and an eighth of the live heap; any other"
-            " value is the bound itself. 0 gives back everything that is wholly free."
+            "Memory that stays needs no page fault when it is used again. 0 gives back everything that is"
+            " wholly free."
         ),
     ),
     Setting(
@@ -200,11 +200,12 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Kind.SIZE,
         default=TIB,
         minimum=64 * MIB,
-        maximum=64 * TIB,
+        maximum=4 * TIB,
         summary="bytes of address range that the arena may grow to",
         detail=(
-            "Reserved address range costs no memory. Less is reserved where the system refuses this"
-            " much, and never more than half of RLIMIT_AS."
+            "The range is reserved step by step as the heap grows, so a large value costs nothing. When it"
+            " is used up, blocks above 32 KiB still get mappings of their own; smaller ones fail with"
+            " ENOMEM."
         ),
     ),
     Setting(
@@ -215,8 +216,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         maximum=TIB,
         summary="block size from which free memory is the first to go back",
         detail=(
-            "Blocks from here on give their memory back as soon as the purge delay has passed, before any"
-            " other."
+            "Freed blocks from here on do not wait for the delay: the next tick, at most 250 ms later,"
+            " gives their memory back, before any other."
         ),
     ),
     Setting(
