@@ -1,0 +1,113 @@
+"""The numbers that decide: those of the core's sources, and the settings that a person may change."""
+
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+
+from hakmem.spec.settings import SETTINGS
+
+_SPEC: Final = {setting.id: setting for setting in SETTINGS}
+
+KIB: Final = 1 << 10
+MIB: Final = 1 << 20
+
+
+def _mirrors(file: str, name: str, value: int) -> Any:
+    """A field whose default is the constant `name` of `core/<file>`; a test compares the two."""
+    return field(default=value, metadata={"file": file, "name": name})
+
+
+def _setting(name: str) -> Any:
+    return field(default=_SPEC[name].default)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Numbers that are compiled into the core. Each field names its source; units are the names' endings.
+
+    always_slow: every call takes the slow path, as in the debug flavour.
+    page_b: bytes of a page of the system.
+    outside_max_b: bytes beyond which the system gives no mapping (the address space of x86-64).
+    """
+
+    # Arena: how much is reserved and committed at once.
+    reserve_step_b: int = _mirrors("arena.c", "STEP_BYTES", 64 * MIB)
+    commit_ahead_b: int = _mirrors("arena.c", "COMMIT_MAX_BYTES", 32 * MIB)
+
+    # Pool of spans: size bins of one length each, then some for each doubling; how far a search goes.
+    exact_units: int = _mirrors("span.c", "EXACT", 64)
+    log_steps: int = _mirrors("span.c", "LOG_STEPS", 3)
+    search_spans: int = _mirrors("span.c", "SEARCH_MAX", 32)
+    purge_units: int = _mirrors("span.c", "PURGE_CHUNK", 512)
+
+    # Slabs: what is carved at a time.
+    carve_b: int = _mirrors("slab.h", "HAK_CARVE_BYTES", 4 * KIB)
+
+    # Central store: batches of a class, slabs looked at in a refill, slabs gathered before a push.
+    transfer_batches: int = _mirrors("central.h", "HAK_TRANSFER_DEPTH", 16)
+    refill_slabs: int = _mirrors("central.c", "LOOK_MAX", 8)
+    gathered_slabs: int = _mirrors("central.c", "PILES", 16)
+
+    # Thread caches: a bin's first limit, its least and its most, what makes it grow, and the budget of all.
+    cold_blocks: int = _mirrors("thread_cache.c", "COLD_BLOCKS", 16)
+    cold_b: int = _mirrors("thread_cache.c", "COLD_BYTES", 8 * KIB)
+    least_blocks: int = _mirrors("thread_cache.c", "LEAST_BLOCKS", 2)
+    warm_trips: int = _mirrors("thread_cache.c", "WARM_TRIPS", 8)
+    bin_b: int = _mirrors("thread_cache.c", "bin_bytes_max", 128 * KIB)
+    lease_b: int = _mirrors("thread_cache.c", "LEASE_BYTES", 64 * KIB)
+    budget_least_b: int = _mirrors("thread_cache.c", "BUDGET_LEAST", 2 * MIB)
+    budget_part: int = _mirrors("thread_cache.c", "BUDGET_PART", 8)
+
+    # Large blocks: from here on pages are moved and not copied.
+    move_b: int = _mirrors("large.c", "MOVE_BYTES", 256 * KIB)
+
+    # Upkeep: the longest tick, how often a trapped thread looks at the clock, and when it counts as busy.
+    tick_max_ms: int = _mirrors("upkeep.c", "TICK_MAX_MS", 250)
+    poll_calls: int = _mirrors("upkeep.c", "POLL_CALLS", 64)
+    busy_trips: int = _mirrors("upkeep.c", "BUSY_TRIPS", 64)
+
+    always_slow: bool = False
+    page_b: int = 4 * KIB
+    outside_max_b: int = 1 << 47
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings that change what the heap does; names, units and defaults are those of the spec."""
+
+    purge_delay_ms: int = _setting("purge_delay_ms")
+    retain: int = _setting("retain")
+    cache_limit: int = _setting("cache_limit")
+    cache_blocks: int = _setting("cache_blocks")
+    prewarm: int = _setting("prewarm")
+    arena_max: int = _setting("arena_max")
+    large_threshold: int = _setting("large_threshold")
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables by which the core takes the same settings."""
+        return {
+            _SPEC[entry.name].env: _SPEC[entry.name].show(getattr(self, entry.name)) for entry in fields(self)
+        }
+
+
+@dataclass(slots=True)
+class Clock:
+    """The time that calls see.
+
+    now_ms: milliseconds; it only grows.
+    """
+
+    now_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What every layer of one heap shares.
+
+    counters: the process-wide counters of the spec, as far as the model knows them.
+    """
+
+    policy: Policy = field(default_factory=Policy)
+    settings: Settings = field(default_factory=Settings)
+    clock: Clock = field(default_factory=Clock)
+    counters: Counter[str] = field(default_factory=Counter)

@@ -1,0 +1,236 @@
+"""A thread's own lists of free blocks: a bin for each class, and one spare batch behind it.
+
+Mirrors core/thread_cache.c. A bin that is full moves whole to the spare; only a second crossing goes to the
+central store. Limits grow with trips to the central store while the budget of all caches allows, and halve
+when a bin is idle.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hakmem.model.central import Central
+from hakmem.model.failures import require
+from hakmem.model.policy import World
+from hakmem.model.size_class import CLASSES, round_up
+from hakmem.model.slab import Chain
+from hakmem.model.span import Pool
+from hakmem.spec.size_classes import SIZE_CLASSES, TINY_MAX_B, UNIT_B
+
+Centrals = dict[int, Central]
+"""Class -> its central store."""
+
+
+class Budget:
+    """What all thread caches may hold together, leased to them in pieces.
+
+    leased_b: bytes given out.
+    sharers: caches of living threads.
+    """
+
+    def __init__(self, world: World, pool: Pool) -> None:
+        self.policy = world.policy
+        self.settings = world.settings
+        self.pool = pool
+        self.leased_b = 0
+        self.sharers = 0
+
+    @property
+    def total_b(self) -> int:
+        """DESIGN.md section 6: min(cache_limit, max(live / 8, 2 MiB))."""
+        live_b = self.pool.used_units * UNIT_B
+        return min(
+            self.settings.cache_limit, max(live_b // self.policy.budget_part, self.policy.budget_least_b)
+        )
+
+    @property
+    def share_b(self) -> int:
+        """The most that one cache may lease: an even share, but two leases in any case."""
+        return max(self.total_b // max(self.sharers, 1), min(2 * self.policy.lease_b, self.total_b))
+
+
+@dataclass(slots=True)
+class Bin:
+    """The free blocks of one class.
+
+    blocks: the list; may exceed the limit after a batch that was larger.
+    spare: the batch behind it.
+    limit: blocks that the bin takes.
+    events: trips to spare or central store since the last tick.
+    """
+
+    blocks: Chain = field(default_factory=list)
+    spare: Chain = field(default_factory=list)
+    limit: int = 0
+    events: int = 0
+
+    def take_blocks(self) -> Chain:
+        """Empties the list."""
+        chain, self.blocks = self.blocks, []
+        return chain
+
+    def take_spare(self) -> Chain:
+        """Empties the spare."""
+        chain, self.spare = self.spare, []
+        return chain
+
+
+class ThreadCache:
+    """One thread's cache. When its thread ends it waits, empty, for the next thread.
+
+    lease_b: its part of the budget, bytes.
+    events, events_seen: trips past the bins, and how many of them an upkeep tick has seen.
+    trapped: every call takes the slow path; trapped_calls, trap_trips, trap_ms, debt_units: see upkeep.
+    calls: class -> the count flavour's counters.
+    """
+
+    def __init__(self, world: World, budget: Budget, centrals: Centrals) -> None:
+        self.policy = world.policy
+        self.settings = world.settings
+        self.budget = budget
+        self.centrals = centrals
+        self.bins = {c: Bin() for c in CLASSES}
+        self.lease_b = 0
+        self.events = self.events_seen = 0
+        self.trapped = False
+        self.trapped_calls = self.trap_trips = self.trap_ms = self.debt_units = 0
+        self.calls: dict[int, Counter[str]] = {c: Counter() for c in CLASSES}
+
+    # What calls do.
+
+    def refill(self, c: int) -> tuple[int | None, bool]:
+        """A block of a class whose bin is empty; and whether the central store was asked. None: no memory."""
+        entry = self.bins[c]
+        self._note_event(entry)
+        asks_central = not entry.spare
+        if asks_central:
+            if entry.limit == 0 or entry.events >= self.policy.warm_trips:
+                self._raise_limit(c)
+            chain, source = self.centrals[c].get(entry.limit)
+            if not chain:
+                return None, True
+            self.calls[c][source] += 1
+        else:
+            chain = entry.take_spare()
+            self.calls[c]["refill_spare"] += 1
+        entry.blocks = chain[1:]
+        return chain[0], asks_central
+
+    def overflow(self, c: int, address: int) -> bool:
+        """Takes a block of a class whose bin has no room. True if the central store was asked."""
+        entry = self.bins[c]
+        self._note_event(entry)
+        if entry.limit == 0:
+            self._raise_limit(c)
+        old: Chain = []
+        if len(entry.blocks) >= entry.limit:
+            old, entry.spare = entry.spare, entry.take_blocks()
+        entry.blocks.insert(0, address)
+        self.calls[c]["free_flush" if old else "free_spare"] += 1
+        if not old:
+            return False
+        self._raise_limit(c)
+        self.centrals[c].put(old)
+        return True
+
+    # What upkeep does.
+
+    def flush(self) -> None:
+        """Gives everything to the central store, and the lease back."""
+        for c, entry in self.bins.items():
+            self.centrals[c].put(entry.take_blocks())
+            self.centrals[c].put(entry.take_spare())
+            entry.limit = 0
+        self._return_lease()
+
+    def tick(self, stamp_ms: int) -> None:
+        """Empties and halves bins without a trip since the last tick; all, if the lease is too large."""
+        over = self.lease_b > self.budget.share_b
+        for c, entry in self.bins.items():
+            if entry.limit and (over or not entry.events):
+                self.centrals[c].push(entry.take_blocks(), stamp_ms)
+                self.centrals[c].push(entry.take_spare(), stamp_ms)
+                half = entry.limit // 2
+                entry.limit = half if half >= self.policy.least_blocks else 0
+            entry.events = 0
+        self._return_lease()
+
+    def give_spares(self, stamp_ms: int) -> None:
+        """Gives the spares' blocks to their slabs; anybody may do so to any cache."""
+        for c, entry in self.bins.items():
+            self.centrals[c].push(entry.take_spare(), stamp_ms)
+
+    def prewarm(self) -> None:
+        """Fills the bins of the tiny classes."""
+        for c, entry in self.bins.items():
+            if SIZE_CLASSES[c].block_b <= TINY_MAX_B:
+                self._raise_limit(c)
+                entry.blocks, _ = self.centrals[c].get(entry.limit)
+
+    # How limits grow.
+
+    @property
+    def capacity_b(self) -> int:
+        """Bytes that bins and spares may hold by their limits."""
+        return sum(2 * entry.limit * SIZE_CLASSES[c].block_b for c, entry in self.bins.items())
+
+    def limit_most(self, c: int) -> int:
+        """The largest limit: `cache_blocks`, less where that exceeds `bin_b`, but 4 blocks where allowed."""
+        most = self.settings.cache_blocks
+        return min(max(self.policy.bin_b // SIZE_CLASSES[c].block_b, min(most, 4)), most)
+
+    def limit_cold(self, c: int) -> int:
+        """The first limit of a class."""
+        by_bytes = self.policy.cold_b // SIZE_CLASSES[c].block_b
+        return min(max(by_bytes, self.policy.least_blocks), self.policy.cold_blocks)
+
+    def _raise_limit(self, c: int) -> None:
+        """The bin may hold more from now on, if the budget allows; but a few blocks in any case."""
+        entry = self.bins[c]
+        most = self.limit_most(c)
+        limit = min(2 * entry.limit or self.limit_cold(c), most)
+        if limit <= entry.limit:
+            return
+        if self._lease(2 * (limit - entry.limit) * SIZE_CLASSES[c].block_b):
+            entry.limit = limit
+        elif entry.limit < self.policy.least_blocks:
+            entry.limit = min(self.policy.least_blocks, most)
+
+    def _lease(self, more_b: int) -> bool:
+        needed_b = self.capacity_b + more_b
+        if needed_b <= self.lease_b:
+            return True
+        want_b = round_up(needed_b - self.lease_b, self.policy.lease_b)
+        fits_share = self.lease_b + want_b <= self.budget.share_b
+        if not fits_share or self.budget.leased_b + want_b > self.budget.total_b:
+            return False
+        self.budget.leased_b += want_b
+        self.lease_b += want_b
+        return True
+
+    def _return_lease(self) -> None:
+        needed_b = round_up(self.capacity_b, self.policy.lease_b)
+        if needed_b < self.lease_b:
+            self.budget.leased_b -= self.lease_b - needed_b
+            self.lease_b = needed_b
+
+    def _note_event(self, entry: Bin) -> None:
+        entry.events += 1
+        self.events += 1
+
+    # What must be true.
+
+    def chains(self, c: int) -> Iterator[Chain]:
+        """The bin's list and its spare."""
+        yield self.bins[c].blocks
+        yield self.bins[c].spare
+
+    def blocks(self, c: int) -> int:
+        """Blocks of a class in the cache."""
+        return sum(map(len, self.chains(c)))
+
+    def check(self) -> None:
+        """Raises InvariantError unless every limit is in its range."""
+        for c, entry in self.bins.items():
+            require(entry.limit <= self.limit_most(c), f"class {c}: limit {entry.limit} is too large")
+            require(entry.limit > 0 or not entry.blocks, f"class {c}: blocks in a bin without a limit")

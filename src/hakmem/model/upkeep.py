@@ -1,0 +1,100 @@
+"""What makes free memory go back: ticks, purges, traps, trimming. Mirrors core/upkeep.c.
+
+Calls that went past the thread cache come by here. Twice per purge delay one of them runs a tick: what nobody
+used since the last tick goes to its slabs, wholly free slabs to the pool, and the pool's longest unused pages
+to the system. While more dirty memory is free than may be retained there is a debt, and threads are trapped:
+each of their calls comes by, so that one that loops on a bin notices the clock.
+"""
+
+from hakmem.model.central import LONG_AGO
+from hakmem.model.policy import World
+from hakmem.model.span import Pool
+from hakmem.model.thread import Threads
+from hakmem.model.thread_cache import Centrals, ThreadCache
+from hakmem.spec.size_classes import UNIT_B
+
+
+class Upkeep:
+    """When the next tick is due, and what it does."""
+
+    def __init__(self, world: World, pool: Pool, centrals: Centrals, threads: Threads) -> None:
+        self.policy = world.policy
+        self.settings = world.settings
+        self.clock = world.clock
+        self.pool = pool
+        self.centrals = centrals
+        self.threads = threads
+        self.next_ms = 0
+
+    def after_trip(self, cache: ThreadCache) -> None:
+        """After a call that went past the thread cache."""
+        self._tick(cache)
+        self._watch_debt(cache)
+
+    def trapped_call(self, cache: ThreadCache) -> None:
+        """For each call on the slow path that the thread's own bins served."""
+        cache.trapped_calls += 1
+        if cache.trapped_calls % self.policy.poll_calls == 0:
+            self._tick(cache)
+            if not self._in_debt:
+                cache.trapped = False
+
+    def trim(self, cache: ThreadCache, pad_b: int) -> bool:
+        """Gives back all that is free but `pad_b` bytes; True if anything went."""
+        cache.flush()
+        for other in self.threads:
+            other.give_spares(LONG_AGO)
+        for central in self.centrals.values():
+            central.age(LONG_AGO, everything=True)
+        return self.pool.purge(pad_b // UNIT_B, None)
+
+    @property
+    def _tick_ms(self) -> int:
+        return min(self.settings.purge_delay_ms // 2, self.policy.tick_max_ms)
+
+    @property
+    def _retained_units(self) -> int:
+        return self.settings.retain // UNIT_B
+
+    @property
+    def _in_debt(self) -> bool:
+        return self.pool.dirty_units > self._retained_units
+
+    def _tick(self, cache: ThreadCache) -> None:
+        now_ms = self.clock.now_ms
+        if now_ms < self.next_ms:
+            return
+        self.next_ms = now_ms + self._tick_ms
+        self._collect_idle(cache)
+        before_ms = max(now_ms - self.settings.purge_delay_ms, 0)
+        self.pool.purge(self._retained_units, before_ms)
+        if self._in_debt:
+            if self.pool.ages[0].stamp_ms <= before_ms:
+                self.next_ms = now_ms + 1
+            for other in self.threads:
+                other.trapped = True
+
+    def _collect_idle(self, cache: ThreadCache) -> None:
+        """Blocks that nobody used for a tick go to their slabs; what that frees has been unused for long."""
+        cache.tick(LONG_AGO)
+        for other in self.threads:
+            if other.events == other.events_seen:
+                other.give_spares(LONG_AGO)
+            other.events_seen = other.events
+        for central in self.centrals.values():
+            central.age(LONG_AGO, everything=False)
+
+    def _watch_debt(self, cache: ThreadCache) -> None:
+        """Traps the thread if the debt grew or the clock moved; springs the trap after some trips."""
+        dirty = self.pool.dirty_units
+        if not self._in_debt:
+            cache.trapped = False
+        elif dirty > cache.debt_units or self.clock.now_ms != cache.trap_ms:
+            cache.trap_ms = self.clock.now_ms
+            cache.trap_trips = 0
+            cache.trapped = True
+        else:
+            cache.trap_trips += 1
+            if cache.trap_trips == self.policy.busy_trips:
+                cache.trapped = False
+        cache.debt_units = dirty
