@@ -242,7 +242,9 @@ static bool chain_has(void *head, uint32_t count, const void *block) {
 
 bool hak_central_has(unsigned c, size_t unit, const void *block) {
     central_t *central = enter(c);
-    bool found = !hak_slab_is_block(unit, block);
+    /* A dead block pins nothing: whether the slab is still one of this class is known under the lock alone. */
+    bool is_slab = hak_load_relaxed(&hak_unit(unit)->class) == c;
+    bool found = !is_slab || !hak_slab_is_block(unit, block);
     for (uint32_t i = 0; i < central->batch_count && !found; i++) {
         found = chain_has(central->batches[i], hak_batch_count(central->batches[i]), block);
     }

@@ -36,7 +36,7 @@ void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms);
 void hak_central_age(unsigned c, bool all, uint64_t stamp_ms);
 
 hak_class_figures_t hak_central_figures(unsigned c);
-/* True if `block` is in the transfer cache or in its slab's list, or was never carved: a slow look for hak_owns. */
+/* True if `block` is in the transfer cache or in its slab's list, or no carved block at all: a slow look for hak_owns. */
 bool hak_central_has(unsigned c, size_t slab, const void *block);
 
 void hak_central_before_fork(void);

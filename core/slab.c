@@ -71,10 +71,12 @@ hak_chain_t hak_slab_take(size_t unit) {
 
 hak_pushed_t hak_slab_push(size_t unit, hak_chain_t chain, void *tail) {
     hak_unit_t *slab = hak_unit(unit);
-    uint32_t carved = hak_slab_carved(slab);
-    uint32_t word = hak_load_relaxed(&slab->slab.word);
-    uint32_t count;
+    /* Acquire: `carved` is read after the word and before the swap, so that it is at least as new as the count. An older one
+     * would take blocks that were carved and freed meanwhile for too many; a newer one would miss that all are free. */
+    uint32_t word = hak_load_acquire(&slab->slab.word);
+    uint32_t carved, count;
     do {
+        carved = hak_slab_carved(slab);
         count = hak_slab_count_of(word) + chain.count;
         if (HAK_UNLIKELY(count > carved)) hak_fatal(HAK_ERROR_double_free, chain.head, "free");
         hak_set_next(tail, head_of(unit, word));

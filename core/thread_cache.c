@@ -185,7 +185,8 @@ bool hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block) {
 
 static uint32_t spare_blocks(hak_cache_t *cache, unsigned c) {
     void *spare = hak_load_acquire(&cache->spares[c]);
-    return spare != NULL ? hak_batch_count(spare) : 0;
+    /* Of another thread's spare, which may be in use by now, the count can be anything. */
+    return spare != NULL ? (uint32_t)hak_min(hak_batch_count(spare), UINT16_MAX) : 0;
 }
 
 static void flush_bin(hak_cache_t *cache, unsigned c, uint64_t stamp_ms) {
@@ -267,5 +268,5 @@ bool hak_cache_has(hak_cache_t *cache, unsigned c, const void *block) {
     int32_t in_bin = (int32_t)cache->bins[c].limit - cache->bins[c].room;
     if (in_bin > 0 && list_has(cache->bins[c].head, (uint32_t)in_bin, block)) return true;
     void *spare = hak_load_acquire(&cache->spares[c]);
-    return spare != NULL && list_has(spare, hak_batch_count(spare), block);
+    return spare != NULL && list_has(spare, spare_blocks(cache, c), block);
 }
