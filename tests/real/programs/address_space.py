@@ -13,10 +13,10 @@ MOST_MIB = 6000
 
 def take_until_refused() -> int:
     """Take blocks of 1 MiB and small objects until MemoryError; the MiB taken. Everything is given back."""
-    held: list[bytearray] = []
+    held: list[bytes] = []
     try:
-        # bytearray takes zeroed memory, which stays untouched: the test is of address space, not of RAM.
-        held.extend(bytearray(MIB) for _ in range(MOST_MIB))
+        # bytes(n) takes zeroed memory, which stays untouched: the test is of address space, not of RAM.
+        held.extend(bytes(MIB) for _ in range(MOST_MIB))
     except MemoryError:
         return len(held)
     raise SystemExit(f"no MemoryError after {MOST_MIB} MiB under a limit of {LIMIT_MIB} MiB")
