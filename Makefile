@@ -5,6 +5,7 @@
 #   make build   the libraries in build/release, with warnings as errors
 #   make demo    a Python and a native program on the system's malloc and on HAKMEM
 #   make test    every test; it says what it skips
+#   make bars    the foundation's figures against Debian's allocators, into docs/results; run it alone
 #   make lint    formatting, style and types
 #   make docs    the generated reference pages
 #   make clean   removes .venv and build
@@ -12,17 +13,18 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup build demo test test-c test-python lint format docs clean
+.PHONY: setup build demo test test-c test-python bars lint format docs clean
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= 2
+ROUNDS ?= 15
 VENV := .venv
 STAMPS := $(VENV)/stamps
 BIN := $(VENV)/bin
 PACKAGE_SOURCES := pyproject.toml CMakeLists.txt $(shell find cmake core include src -type f \
   -not -name '*.pyc' 2>/dev/null) $(wildcard README.md LICENSE)
 PYTHON_SOURCES := $(wildcard src tests examples tools bench)
-PYTHON_TESTS := $(wildcard tests/python tests/spin tests/real)
+PYTHON_TESTS := $(wildcard tests/python tests/model tests/spin tests/real)
 
 # The first Python that is new enough; a shim that stands for no version fails this and is passed over.
 CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
@@ -70,14 +72,17 @@ test-c: setup
 	else echo "skipped: C tests, tests/c does not exist"; fi
 
 test-python: setup
-	@for directory in tests/python tests/spin tests/real; do \
+	@for directory in tests/python tests/model tests/spin tests/real; do \
 	  [ -d $$directory ] || echo "skipped: $$directory does not exist"; done
 	$(BIN)/python -m pytest $(PYTHON_TESTS)
+
+bars: setup
+	$(BIN)/python bench/bars.py --rounds $(ROUNDS) --json docs/results/foundation.json
 
 lint: setup
 	$(BIN)/ruff check $(PYTHON_SOURCES)
 	$(BIN)/ruff format --check $(PYTHON_SOURCES)
-	$(BIN)/mypy $(wildcard src tests)
+	$(BIN)/mypy $(wildcard src tests bench)
 
 format: setup
 	$(BIN)/ruff check --fix $(PYTHON_SOURCES)

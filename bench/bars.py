@@ -25,7 +25,7 @@ from pathlib import Path
 
 PROGRAMS = Path(__file__).parent / "programs"
 PEERS = {
-    "mimalloc": ("libmimalloc.so.2.0", "libmimalloc2.0"),
+    "mimalloc": ("libmimalloc.so.2", "libmimalloc2.0"),
     "jemalloc": ("libjemalloc.so.2", "libjemalloc2"),
     "tcmalloc": ("libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
 }
@@ -35,7 +35,7 @@ NO_SLOWER = 1.03
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure: what it is, what was measured, the bar, and whether it is met (None: could not be measured)."""
+    """One figure: what was measured, the bar, and whether it is met (None: it could not be measured)."""
 
     figure: str
     measured: str
@@ -45,7 +45,10 @@ class Row:
 
 def library_of(flavour: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "hakmem", "lib", "--flavour", flavour], check=True, capture_output=True, text=True
+        [sys.executable, "-m", "hakmem", "lib", "--flavour", flavour],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     return done.stdout.strip()
 
@@ -71,20 +74,20 @@ def environment(library: str, extra: dict[str, str] | None = None) -> dict[str, 
 
 
 def run(command: Sequence[str], library: str, extra: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, env=environment(library, extra), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env=environment(library, extra), capture_output=True, text=True, check=True
+    )
     return done.stdout
 
 
 def field(text: str, name: str) -> float:
-    match = re.search(rf"{name}=([\d.]+)", text)
+    match = re.search(rf"\b{name}=([\d.]+)", text)
     if match is None:
         raise ValueError(f"no {name} in {text!r}")
     return float(match.group(1))
 
 
-def paired(
-    measure: Callable[[str], float], libraries: dict[str, str], rounds: int
-) -> dict[str, list[float]]:
+def paired(measure: Callable[[str], float], libraries: dict[str, str], rounds: int) -> dict[str, list[float]]:
     """Costs (lower is better) by allocator, one a round, all allocators in each round."""
     costs: dict[str, list[float]] = {name: [] for name in libraries}
     for _ in range(rounds):
@@ -106,13 +109,15 @@ def against_best(figure: str, costs: dict[str, list[float]], unit: str) -> Row:
     best = min((name for name in costs if name != "hakmem"), key=lambda name: medians[name])
     ratios = [ours / theirs for ours, theirs in zip(costs["hakmem"], costs[best], strict=True)]
     low, high = interval(ratios)
-    every = ", ".join(f"{name} {value:.3g}" for name, value in sorted(medians.items(), key=lambda item: item[1]))
+    every = ", ".join(
+        f"{name} {value:.3g}" for name, value in sorted(medians.items(), key=lambda item: item[1])
+    )
     measured = f"{statistics.median(ratios):.3f} of {best} [{low:.3f}, {high:.3f}] ({every} {unit})"
     return Row(figure, measured, f"interval's upper end at most {NO_SLOWER}", high <= NO_SLOWER)
 
 
 def spread(figure: str, costs: dict[str, list[float]]) -> Row:
-    """Spread of five runs, beside that of the steadiest peer in the same rounds, which is the machine's noise."""
+    """Spread of five runs, beside that of the steadiest peer in the same rounds: the machine's noise."""
 
     def of(values: Sequence[float]) -> float:
         five = values[:5]
@@ -120,7 +125,12 @@ def spread(figure: str, costs: dict[str, list[float]]) -> Row:
 
     noise = min(of(values) for name, values in costs.items() if name != "hakmem")
     ours = of(costs["hakmem"])
-    return Row(figure, f"{ours:.1%} (steadiest peer {noise:.1%})", "at most 10 %, or the noise's", ours <= max(0.10, noise))
+    return Row(
+        figure,
+        f"{ours:.1%} (steadiest peer {noise:.1%})",
+        "at most 10 %, or the noise's",
+        ours <= max(0.10, noise),
+    )
 
 
 def instructions(program: str, arguments: Sequence[str], library: str) -> int:
@@ -139,41 +149,43 @@ def instructions(program: str, arguments: Sequence[str], library: str) -> int:
 
 def instructions_row(program: str, floor: str, libraries: dict[str, str]) -> Row:
     def slope(library: str) -> int:
-        return instructions(program, ["1500000", "256"], library) - instructions(program, ["500000", "256"], library)
+        return instructions(program, ["1500000", "256"], library) - instructions(
+            program, ["500000", "256"], library
+        )
 
     base = slope(floor)
     over = {name: (slope(library) - base) / 1_100_000 for name, library in libraries.items()}
-    measured = ", ".join(f"{name} {value:.2f}" for name, value in sorted(over.items(), key=lambda item: item[1]))
-    return Row("instructions an operation over the floor, random_mixed, 256 slots", measured, "at most 14", over["hakmem"] <= 14)
+    measured = ", ".join(
+        f"{name} {value:.2f}" for name, value in sorted(over.items(), key=lambda item: item[1])
+    )
+    return Row(
+        "instructions an operation over the floor, random_mixed, 256 slots",
+        measured,
+        "at most 14",
+        over["hakmem"] <= 14,
+    )
 
 
-def child_usage(command: Sequence[str], library: str) -> tuple[int, int]:
-    """Peak resident KiB and minor faults of a child of a small launcher: a fork of this process would start with its peak."""
-    script = (
-        "import os,sys\npid=os.posix_spawn(sys.argv[1],sys.argv[1:],dict(os.environ,LD_PRELOAD=sys.argv.pop(1)) "
-        "if sys.argv[1] else (sys.argv.pop(1),dict(os.environ))[1],file_actions=[(os.POSIX_SPAWN_OPEN,1,'/dev/null',1,0)])\n"
-        "u=os.wait4(pid,0)[2]\nprint(u.ru_maxrss,u.ru_minflt)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", script, library, *command],
-        env=environment(""),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    peak, faults = done.stdout.split()
+def child_usage(launcher: str, command: Sequence[str], library: str) -> tuple[int, int]:
+    """Peak resident KiB and minor faults of a program, the child of a launcher smaller than itself."""
+    peak, faults = run([launcher, library, *command], "").split()
     return int(peak), int(faults)
 
 
-def median_usage(command: Sequence[str], library: str) -> tuple[float, float]:
-    usages = [child_usage(command, library) for _ in range(7)]
+def median_usage(launcher: str, command: Sequence[str], library: str) -> tuple[float, float]:
+    usages = [child_usage(launcher, command, library) for _ in range(7)]
     return statistics.median(u[0] for u in usages), statistics.median(u[1] for u in usages)
 
 
-def small_process_rows(trivial: str, ours: str) -> list[Row]:
+def small_process_rows(launcher: str, trivial: str, ours: str) -> list[Row]:
     def row(mode: str) -> Row:
-        extra = (median_usage([trivial], ours)[0] - median_usage([trivial], "")[0]) / 1024
-        return Row(f"peak memory of a trivial program above the system's, THP {mode}", f"{extra:.2f} MiB", "at most 0.5 MiB", extra <= 0.5)
+        extra = (median_usage(launcher, [trivial], ours)[0] - median_usage(launcher, [trivial], "")[0]) / 1024
+        return Row(
+            f"peak memory of a trivial program above the system's, THP {mode}",
+            f"{extra:.2f} MiB",
+            "at most 0.5 MiB",
+            extra <= 0.5,
+        )
 
     current = re.search(r"\[(\w+)\]", THP.read_text(encoding="ascii")) if THP.exists() else None
     rows = [row(current.group(1) if current else "absent")]
@@ -189,22 +201,45 @@ def small_process_rows(trivial: str, ours: str) -> list[Row]:
         THP.write_text(current.group(1), encoding="ascii")
 
 
-def system_rows(program: str, ours: str, peers: dict[str, str]) -> list[Row]:
+def system_rows(launcher: str, program: str, ours: str, peers: dict[str, str]) -> list[Row]:
     command = [program, "200000", "4096"]
     with tempfile.NamedTemporaryFile("r", suffix=".strace") as log:
         subprocess.run(
-            ["strace", "-f", "-o", log.name, "-e", "trace=mmap,munmap,mprotect,madvise,mremap,brk", "-E", f"LD_PRELOAD={ours}", *command],
+            [
+                "strace",
+                "-f",
+                "-o",
+                log.name,
+                "-e",
+                "trace=mmap,munmap,mprotect,madvise,mremap,brk",
+                "-E",
+                f"LD_PRELOAD={ours}",
+                *command,
+            ],
             check=True,
             stdout=subprocess.DEVNULL,
             env=environment(""),
         )
         calls = sum("(" in line for line in log)
-    faults = {name: median_usage(command, library)[1] for name, library in {"system": "", "hakmem": ours, **peers}.items()}
+    faults = {
+        name: median_usage(launcher, command, library)[1]
+        for name, library in {"system": "", "hakmem": ours, **peers}.items()
+    }
     ratio = faults["hakmem"] / faults["system"]
     listing = ", ".join(f"{name} {count:.0f}" for name, count in faults.items())
     return [
-        Row("memory system calls, random_mixed 200,000 operations, 4,096 slots", str(calls), "below 60", calls < 60),
-        Row("minor faults there", f"{ratio:.2f} of the system's ({listing})", "at most 1.1 of the system's", ratio <= 1.1),
+        Row(
+            "memory system calls, random_mixed 200,000 operations, 4,096 slots",
+            str(calls),
+            "below 60",
+            calls < 60,
+        ),
+        Row(
+            "minor faults there",
+            f"{ratio:.2f} of the system's ({listing})",
+            "at most 1.1 of the system's",
+            ratio <= 1.1,
+        ),
     ]
 
 
@@ -219,7 +254,9 @@ def hit_rate_row(program: str, count_library: str) -> Row:
 
 def burst_rows(libraries: dict[str, str], rounds: int) -> tuple[list[Row], dict[str, list[float]]]:
     def one(library: str, python_malloc: str) -> dict[str, float]:
-        out = run([sys.executable, str(PROGRAMS / "python_burst.py")], library, {"PYTHONMALLOC": python_malloc})
+        out = run(
+            [sys.executable, str(PROGRAMS / "python_burst.py")], library, {"PYTHONMALLOC": python_malloc}
+        )
         parsed: dict[str, float] = json.loads(out)
         return parsed
 
@@ -235,21 +272,31 @@ def burst_rows(libraries: dict[str, str], rounds: int) -> tuple[list[Row], dict[
         return statistics.median(sample[key] for sample in samples[name])
 
     listing = "; ".join(
-        f"{name}: {median(name, 'burst_s'):.2f} s, peak {median(name, 'peak_mib'):.0f}, after {median(name, 'after_mib'):.0f} MiB"
+        f"{name}: {median(name, 'burst_s'):.2f} s, peak {median(name, 'peak_mib'):.0f},"
+        f" after {median(name, 'after_mib'):.0f} MiB"
         for name in samples
     )
     after = median("hakmem, malloc", "after_mib")
-    row = Row("Python burst, resident 1.2 s later", f"{after:.0f} MiB ({listing})", "at most 40 MiB", after <= 40)
+    row = Row(
+        "Python burst, resident 1.2 s later", f"{after:.0f} MiB ({listing})", "at most 40 MiB", after <= 40
+    )
     return [row], {name: [sample["burst_s"] for sample in values] for name, values in samples.items()}
 
 
 def compile_programs(folder: Path) -> dict[str, str]:
     built = {}
-    for name, flags in {"random_mixed": [], "larson": ["-pthread"], "floor": ["-shared", "-fPIC", "-fno-builtin"]}.items():
+    for name, flags in {
+        "random_mixed": [],
+        "larson": ["-pthread"],
+        "launch": ["-static"],
+        "floor": ["-shared", "-fPIC", "-fno-builtin"],
+    }.items():
         built[name] = str(folder / name)
         subprocess.run(["cc", "-O2", *flags, "-o", built[name], str(PROGRAMS / f"{name}.c")], check=True)
     trivial = folder / "trivial.c"
-    trivial.write_text("#include <stdlib.h>\nint main(void) { free(malloc(100)); return 0; }\n", encoding="ascii")
+    trivial.write_text(
+        "#include <stdlib.h>\nint main(void) { free(malloc(100)); return 0; }\n", encoding="ascii"
+    )
     built["trivial"] = str(folder / "trivial")
     subprocess.run(["cc", "-O1", "-fno-builtin", "-o", built["trivial"], str(trivial)], check=True)
     return built
@@ -262,16 +309,24 @@ def measure(rounds: int) -> tuple[list[Row], dict[str, dict[str, list[float]]]]:
         programs = compile_programs(Path(folder))
         rows = [instructions_row(programs["random_mixed"], programs["floor"], libraries)]
         mixed = paired(
-            lambda library: field(run([programs["random_mixed"], "5000000", "256"], library), "ns"), libraries, rounds
+            lambda library: field(run([programs["random_mixed"], "5000000", "256"], library), "ns"),
+            libraries,
+            rounds,
         )
         larson_arguments = ["2", "8", "1000", "1000", "100", "7", "2"]
         larson = paired(
-            lambda library: 1000 / field(run([programs["larson"], *larson_arguments], library), "rate"), libraries, rounds
+            lambda library: 1000 / field(run([programs["larson"], *larson_arguments], library), "rate"),
+            libraries,
+            rounds,
         )
         rows.append(against_best("random_mixed 16-1024 B, 256 slots", mixed, "ns an operation"))
-        rows.append(against_best("Larson, 2 threads, 8-1000 B, 1000 chunks, 100 rounds", larson, "ns an operation, all threads"))
-        rows += small_process_rows(programs["trivial"], ours)
-        rows += system_rows(programs["random_mixed"], ours, peers)
+        rows.append(
+            against_best(
+                "Larson, 2 threads, 8-1000 B, 1000 chunks, 100 rounds", larson, "ns an operation, all threads"
+            )
+        )
+        rows += small_process_rows(programs["launch"], programs["trivial"], ours)
+        rows += system_rows(programs["launch"], programs["random_mixed"], ours, peers)
         rows.append(hit_rate_row(programs["random_mixed"], counting))
         burst, burst_times = burst_rows({"system": "", **libraries}, max(3, rounds // 4))
         rows += burst
@@ -294,8 +349,16 @@ def main() -> int:
         mark = {True: "met", False: "MISSED", None: "not measured"}[row.met]
         print(f"{mark:12} {row.figure}: {row.measured}; bar: {row.bar}")
     if options.json:
-        version = subprocess.run([sys.executable, "-m", "hakmem", "--version", "-v"], capture_output=True, text=True, check=True).stdout
-        host = {"kernel": platform.release(), "machine": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg(), "python": platform.python_version()}
+        version = subprocess.run(
+            [sys.executable, "-m", "hakmem", "--version", "-v"], capture_output=True, text=True, check=True
+        ).stdout
+        host = {
+            "kernel": platform.release(),
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+            "load": os.getloadavg(),
+            "python": platform.python_version(),
+        }
         result = {
             "schema": "hakmem-bars/1",
             "command": f"make bars ROUNDS={options.rounds}",

@@ -5,13 +5,13 @@ Prints one line of JSON: seconds of the burst, peak and final resident memory in
 
 import json
 import time
+from pathlib import Path
 
 
 def status_mib(field: str) -> float:
-    with open("/proc/self/status", encoding="ascii") as status:
-        for line in status:
-            if line.startswith(field + ":"):
-                return int(line.split()[1]) / 1024
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) / 1024
     raise LookupError(field)
 
 
