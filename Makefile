@@ -77,7 +77,7 @@ test-python: setup
 	$(BIN)/python -m pytest $(PYTHON_TESTS)
 
 bars: setup
-	$(BIN)/python bench/bars.py --rounds $(ROUNDS) --json docs/results/foundation.json
+	$(BIN)/python -m bench.bars --rounds $(ROUNDS) --json docs/results/foundation.json
 
 lint: setup
 	$(BIN)/ruff check $(PYTHON_SOURCES)

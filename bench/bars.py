@@ -288,6 +288,7 @@ def compile_programs(folder: Path) -> dict[str, str]:
     for name, flags in {
         "random_mixed": [],
         "larson": ["-pthread"],
+        "pairs": [],
         "launch": ["-static"],
         "floor": ["-shared", "-fPIC", "-fno-builtin"],
     }.items():

@@ -1,0 +1,1 @@
+"""Measurements that the laboratory is to take over."""
