@@ -1,8 +1,8 @@
 """A thread's own lists of free blocks: a bin for each class, and one spare batch behind it.
 
 Mirrors core/thread_cache.c. A bin that is full moves whole to the spare; only a second crossing goes to the
-central store. Limits grow with trips to the central store while the budget of all caches allows, and halve
-when a bin is idle.
+central store. A bin's limit starts at nothing, doubles when the bin has proved warm while the budget of all
+caches allows, and halves when it is idle.
 """
 
 from collections import Counter
@@ -44,9 +44,14 @@ class Budget:
         )
 
     @property
+    def is_scarce(self) -> bool:
+        """Whether another lease would exceed the total."""
+        return self.leased_b + self.policy.lease_b > self.total_b
+
+    @property
     def share_b(self) -> int:
-        """The most that one cache may lease: an even share, but two leases in any case."""
-        return max(self.total_b // max(self.sharers, 1), min(2 * self.policy.lease_b, self.total_b))
+        """An even share. Leases are first come, first served, and may exceed it while there is enough."""
+        return self.total_b // max(self.sharers, 1)
 
 
 @dataclass(slots=True)
@@ -56,7 +61,7 @@ class Bin:
     blocks: the list; may exceed the limit after a batch that was larger.
     spare: the batch behind it.
     limit: blocks that the bin takes.
-    events: trips to spare or central store since the last tick.
+    events: trips to spare or central store since the last tick, or since the limit was raised for them.
     """
 
     blocks: Chain = field(default_factory=list)
@@ -79,6 +84,7 @@ class ThreadCache:
     """One thread's cache. When its thread ends it waits, empty, for the next thread.
 
     lease_b: its part of the budget, bytes.
+    spare_b: bytes in the spares as the owner knows it: what others took is noticed at the next tick.
     events, events_seen: trips past the bins, and how many of them an upkeep tick has seen.
     trapped: every call takes the slow path; trapped_calls, trap_trips, trap_ms, debt_units: see upkeep.
     calls: class -> the count flavour's counters.
@@ -90,7 +96,7 @@ class ThreadCache:
         self.budget = budget
         self.centrals = centrals
         self.bins = {c: Bin() for c in CLASSES}
-        self.lease_b = 0
+        self.lease_b = self.spare_b = 0
         self.events = self.events_seen = 0
         self.trapped = False
         self.trapped_calls = self.trap_trips = self.trap_ms = self.debt_units = 0
@@ -104,14 +110,13 @@ class ThreadCache:
         self._note_event(entry)
         asks_central = not entry.spare
         if asks_central:
-            if entry.limit == 0 or entry.events >= self.policy.warm_trips:
-                self._raise_limit(c)
+            self._raise_if_warm(c)
             chain, source = self.centrals[c].get(entry.limit)
             if not chain:
                 return None, True
             self.calls[c][source] += 1
         else:
-            chain = entry.take_spare()
+            chain = self._take_own_spare(c)
             self.calls[c]["refill_spare"] += 1
         entry.blocks = chain[1:]
         return chain[0], asks_central
@@ -120,11 +125,10 @@ class ThreadCache:
         """Takes a block of a class whose bin has no room. True if the central store was asked."""
         entry = self.bins[c]
         self._note_event(entry)
-        if entry.limit == 0:
-            self._raise_limit(c)
+        self._raise_if_warm(c)
         old: Chain = []
         if len(entry.blocks) >= entry.limit:
-            old, entry.spare = entry.spare, entry.take_blocks()
+            old = self._put_own_spare(c, entry.take_blocks())
         entry.blocks.insert(0, address)
         self.calls[c]["free_flush" if old else "free_spare"] += 1
         if not old:
@@ -141,18 +145,20 @@ class ThreadCache:
             self.centrals[c].put(entry.take_blocks())
             self.centrals[c].put(entry.take_spare())
             entry.limit = 0
+        self.spare_b = 0
         self._return_lease()
 
     def tick(self, stamp_ms: int) -> None:
-        """Empties and halves bins without a trip since the last tick; all, if the lease is too large."""
-        over = self.lease_b > self.budget.share_b
+        """Empties and halves bins without a trip since the last tick; all, if others need the budget."""
+        shrink = self.budget.is_scarce and self.lease_b > self.budget.share_b
         for c, entry in self.bins.items():
-            if entry.limit and (over or not entry.events):
+            if entry.limit and (shrink or not entry.events):
                 self.centrals[c].push(entry.take_blocks(), stamp_ms)
                 self.centrals[c].push(entry.take_spare(), stamp_ms)
                 half = entry.limit // 2
                 entry.limit = half if half >= self.policy.least_blocks else 0
             entry.events = 0
+        self.spare_b = sum(len(entry.spare) * SIZE_CLASSES[c].block_b for c, entry in self.bins.items())
         self._return_lease()
 
     def give_spares(self, stamp_ms: int) -> None:
@@ -167,12 +173,32 @@ class ThreadCache:
                 self._raise_limit(c)
                 entry.blocks, _ = self.centrals[c].get(entry.limit)
 
+    # How spares are kept.
+
+    def _take_own_spare(self, c: int) -> Chain:
+        chain = self.bins[c].take_spare()
+        self.spare_b = max(self.spare_b - len(chain) * SIZE_CLASSES[c].block_b, 0)
+        return chain
+
+    def _put_own_spare(self, c: int, chain: Chain) -> Chain:
+        """Makes a full batch the spare if the budget allows; what must go to the central store instead."""
+        bytes_b = len(chain) * SIZE_CLASSES[c].block_b
+        old = self._take_own_spare(c)
+        if self._lease(bytes_b):
+            self.bins[c].spare = chain
+            self.spare_b += bytes_b
+            return old
+        if not old:
+            return chain
+        self.centrals[c].put(chain)
+        return old
+
     # How limits grow.
 
     @property
     def capacity_b(self) -> int:
-        """Bytes that bins and spares may hold by their limits."""
-        return sum(2 * entry.limit * SIZE_CLASSES[c].block_b for c, entry in self.bins.items())
+        """Bytes that the bins may hold by their limits."""
+        return sum(entry.limit * SIZE_CLASSES[c].block_b for c, entry in self.bins.items())
 
     def limit_most(self, c: int) -> int:
         """The largest limit: `cache_blocks`, less where that exceeds `bin_b`, but 4 blocks where allowed."""
@@ -184,32 +210,38 @@ class ThreadCache:
         by_bytes = self.policy.cold_b // SIZE_CLASSES[c].block_b
         return min(max(by_bytes, self.policy.least_blocks), self.policy.cold_blocks)
 
+    def _raise_if_warm(self, c: int) -> None:
+        """At the bin's first trip and after some more; were it earlier, memory would be carved too early."""
+        entry = self.bins[c]
+        if entry.limit == 0 or entry.events >= self.policy.warm_trips:
+            self._raise_limit(c)
+            entry.events = 1
+
     def _raise_limit(self, c: int) -> None:
-        """The bin may hold more from now on, if the budget allows; but a few blocks in any case."""
+        """The bin may hold twice as much from now on, if the budget allows; but a few blocks in any case."""
         entry = self.bins[c]
         most = self.limit_most(c)
         limit = min(2 * entry.limit or self.limit_cold(c), most)
         if limit <= entry.limit:
             return
-        if self._lease(2 * (limit - entry.limit) * SIZE_CLASSES[c].block_b):
+        if self._lease((limit - entry.limit) * SIZE_CLASSES[c].block_b):
             entry.limit = limit
         elif entry.limit < self.policy.least_blocks:
             entry.limit = min(self.policy.least_blocks, most)
 
     def _lease(self, more_b: int) -> bool:
-        needed_b = self.capacity_b + more_b
+        needed_b = self.capacity_b + self.spare_b + more_b
         if needed_b <= self.lease_b:
             return True
         want_b = round_up(needed_b - self.lease_b, self.policy.lease_b)
-        fits_share = self.lease_b + want_b <= self.budget.share_b
-        if not fits_share or self.budget.leased_b + want_b > self.budget.total_b:
+        if self.budget.leased_b + want_b > self.budget.total_b:
             return False
         self.budget.leased_b += want_b
         self.lease_b += want_b
         return True
 
     def _return_lease(self) -> None:
-        needed_b = round_up(self.capacity_b, self.policy.lease_b)
+        needed_b = round_up(self.capacity_b + self.spare_b, self.policy.lease_b)
         if needed_b < self.lease_b:
             self.budget.leased_b -= self.lease_b - needed_b
             self.lease_b = needed_b
