@@ -62,3 +62,23 @@ CALL_COUNTERS: Final[tuple[Counter, ...]] = (
     Counter("lock_waits", "times that the class lock was held by another thread"),
 )
 """Kept once a size class, in the count flavour alone."""
+
+BYTE_FIGURES: Final[tuple[Counter, ...]] = (
+    Counter("live", "bytes of live blocks, each counted with its block size"),
+    Counter("large", "of the live ones, those in large blocks"),
+    Counter("cached", "bytes of free blocks in thread caches and transfer caches"),
+    Counter("free", "bytes of free blocks in slabs, of slabs not carved yet, and of free spans"),
+    Counter("purged", "of the free ones, those with no pages behind them"),
+    Counter("mapped", "bytes that the process may use: committed superslabs and direct mappings"),
+    Counter("metadata", "bytes mapped for page map and descriptors; resident only where the heap is"),
+)
+"""The amounts at the time of a report. They are figures of the moment, so unlike counters they fall too."""
+
+CLASS_FIGURES: Final[tuple[Counter, ...]] = (
+    Counter("size", "bytes of a block"),
+    Counter("live_blocks", "blocks in use"),
+    Counter("cached_blocks", "free blocks in thread caches and the transfer cache"),
+    Counter("free_blocks", "free blocks in slabs"),
+    Counter("slabs", "slabs that the class has"),
+)
+"""The amounts of one size class."""

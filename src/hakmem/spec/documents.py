@@ -1,4 +1,4 @@
-"""Writes the reference pages from the tables: `settings.md` and `c-api.md`.
+"""Writes the reference pages from the tables: `settings.md`, `c-api.md` and `statistics.md`.
 
 Run in a checkout as `python -m hakmem.spec.documents`; a test fails when the pages are stale.
 """
@@ -8,6 +8,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from hakmem.spec.counters import (
+    BYTE_FIGURES,
+    CALL_COUNTERS,
+    CLASS_COUNTERS,
+    CLASS_FIGURES,
+    PROCESS_COUNTERS,
+    Counter,
+)
 from hakmem.spec.errors import ERROR_KINDS
 from hakmem.spec.exports import EXPORTS, Export, Family
 from hakmem.spec.settings import PATH_SETTINGS, SETTINGS, PathSetting, Setting
@@ -98,11 +106,37 @@ def _function(export: Export) -> list[str]:
     ]
 
 
+def statistics_page() -> str:
+    """The text of `statistics.md`."""
+    return "\n".join(
+        [
+            _WRITTEN,
+            "# Statistics",
+            "",
+            "`HAKMEM_STATS_FILE` (or `hakmem run --stats=FILE`) writes them as JSON when the program ends, and",
+            "`hak_stats_json` at any time; `HAKMEM_STATS` (or `hakmem run --stats`) writes a summary for people.",
+            'The schema is "hakmem-stats/1": `schema`, `version`, `flavour`, `build`, `pid`, `bytes`, `counters`,',
+            "and `classes` with an entry for each size class that was ever used. Other threads' caches are read",
+            "at a glance, so figures of a running program may be off by what moves meanwhile.",
+            "",
+            *_figures("bytes", BYTE_FIGURES),
+            *_figures("counters", PROCESS_COUNTERS),
+            *_figures("classes, each entry", CLASS_FIGURES + CLASS_COUNTERS),
+            *_figures("classes, in the count flavour also", CALL_COUNTERS),
+        ]
+    )
+
+
+def _figures(title: str, figures: Sequence[Counter]) -> list[str]:
+    rows = [f"| `{figure.id}` | {figure.counts} |" for figure in figures]
+    return [f"## {title}", "", "| name | what |", "|---|---|", *rows, ""]
+
+
 def _sentence(text: str, *, capital: bool = True) -> str:
     return (text[0].upper() if capital else text[0]) + text[1:] + "."
 
 
-PAGES = {"settings.md": settings_page, "c-api.md": c_api_page}
+PAGES = {"settings.md": settings_page, "c-api.md": c_api_page, "statistics.md": statistics_page}
 """Every page's file name, and what makes its text."""
 
 
