@@ -1,0 +1,179 @@
+"""Thread caches: bins, spares, limits that grow and shrink, and the budget that all share."""
+
+from dataclasses import replace
+
+import pytest
+
+from hakmem.model.heap import Heap
+from hakmem.model.policy import MIB, Policy, Settings, World
+from hakmem.model.size_class import CLASSES, class_of
+from hakmem.model.thread_cache import ThreadCache
+from hakmem.spec.size_classes import MID_MAX_B, SIZE_CLASSES, TINY_MAX_B
+
+C = class_of(64)
+
+
+def heap_with(policy: Policy | None = None, **settings: int) -> Heap:
+    return Heap(World(policy or Policy(), Settings(**settings)))
+
+
+@pytest.fixture
+def heap() -> Heap:
+    return heap_with()
+
+
+def allocate(heap: Heap, thread: int, count: int, size_b: int = 64) -> list[int]:
+    return [heap.malloc(thread, size_b) for _ in range(count)]
+
+
+def release(heap: Heap, thread: int, blocks: list[int]) -> None:
+    for block in blocks:
+        heap.free(thread, block)
+
+
+def cache_of(heap: Heap, thread: int) -> ThreadCache:
+    return heap.threads.cache(thread)
+
+
+def test_what_was_freed_last_is_given_first(heap: Heap) -> None:
+    blocks = allocate(heap, 0, 3)
+    release(heap, 0, blocks)
+    assert allocate(heap, 0, 3) == blocks[::-1]
+
+
+def test_a_block_freed_by_another_thread_serves_that_thread(heap: Heap) -> None:
+    block = heap.malloc(0, 64)
+    heap.free(1, block)
+    assert heap.malloc(1, 64) == block
+
+
+def test_a_bin_starts_cold_and_doubles_after_some_trips(heap: Heap) -> None:
+    allocate(heap, 0, 1)
+    entry = cache_of(heap, 0).bins[C]
+    assert entry.limit == heap.world.policy.cold_blocks
+    limits = [entry.limit]
+    for _ in range(4000):
+        allocate(heap, 0, 1)
+        if entry.limit != limits[-1]:
+            limits.append(entry.limit)
+    assert limits == [16, 32, 64, 128, 256]
+
+
+def test_a_full_bin_moves_to_the_spare_and_only_then_to_the_centre(heap: Heap) -> None:
+    blocks = allocate(heap, 0, 600)
+    allocate(heap, 1, 1)
+    flushes = heap.centrals[C].counters["flushes"]
+    entry = cache_of(heap, 1).bins[C]
+    room = entry.limit - len(entry.blocks)
+    release(heap, 1, blocks[: room + 1])
+    assert len(entry.spare) == 16
+    assert len(entry.blocks) == 1
+    assert heap.centrals[C].counters["flushes"] == flushes
+    release(heap, 1, blocks[room + 1 : room + 17])
+    assert heap.centrals[C].counters["flushes"] == flushes + 1
+    heap.check()
+
+
+def test_an_empty_bin_takes_its_spare_back(heap: Heap) -> None:
+    blocks = allocate(heap, 0, 40)
+    release(heap, 0, blocks)
+    refills = heap.centrals[C].counters["refills"]
+    entry = cache_of(heap, 0).bins[C]
+    assert entry.spare
+    allocate(heap, 0, len(entry.blocks) + len(entry.spare))
+    assert heap.centrals[C].counters["refills"] == refills
+    assert cache_of(heap, 0).calls[C]["refill_spare"] >= 1
+
+
+@pytest.mark.parametrize("cache_blocks", [1, 3, 256, 4096])
+def test_no_limit_exceeds_the_setting_or_the_bytes_of_a_bin(cache_blocks: int) -> None:
+    cache = cache_of(heap_with(cache_blocks=cache_blocks), 0)
+    for c in CLASSES:
+        most = cache.limit_most(c)
+        assert 1 <= most <= cache_blocks
+        assert most * SIZE_CLASSES[c].block_b <= cache.policy.bin_b or most <= 4
+
+
+def test_without_a_budget_a_bin_keeps_a_few_blocks_and_no_spare() -> None:
+    heap = heap_with(cache_limit=0)
+    release(heap, 0, allocate(heap, 0, 100))
+    entry = cache_of(heap, 0).bins[C]
+    assert entry.limit == heap.world.policy.least_blocks
+    assert not entry.spare
+    heap.check()
+
+
+def test_all_leases_together_stay_below_the_budget() -> None:
+    heap = heap_with(cache_limit=MIB)
+    for thread in range(40):
+        for size_b in range(16, MID_MAX_B, 700):
+            release(heap, thread, allocate(heap, thread, 30, size_b))
+    assert heap.budget.leased_b <= heap.budget.total_b == MIB
+    heap.check()
+
+
+def test_the_budget_follows_the_live_heap(heap: Heap) -> None:
+    assert heap.budget.total_b == 2 * MIB
+    heap.malloc(0, 100 * MIB)
+    assert heap.budget.total_b == pytest.approx(100 * MIB / 8, rel=0.01)
+    heap.malloc(0, 1024 * MIB)
+    assert heap.budget.total_b == 32 * MIB
+
+
+def test_an_idle_bin_is_emptied_and_its_limit_halved(heap: Heap) -> None:
+    allocate(heap, 0, 17)  # two trips; the first found a tick due
+    cache = cache_of(heap, 0)
+    cache.tick(0)
+    assert cache.bins[C].limit == 16
+    assert cache.bins[C].blocks
+    limits = []
+    while cache.bins[C].limit:
+        cache.tick(0)
+        assert not cache.bins[C].blocks
+        limits.append(cache.bins[C].limit)
+    assert limits == [8, 4, 2, 0]
+    assert cache.lease_b == 0
+    heap.check()
+
+
+def test_who_holds_more_than_an_even_share_gives_some_back_when_the_budget_is_scarce() -> None:
+    heap = heap_with(cache_limit=256 << 10)
+    cache = cache_of(heap, 0)
+    for size_b in range(16, TINY_MAX_B, 16):
+        allocate(heap, 0, 1, size_b)
+    allocate(heap, 1, 1)
+    assert heap.budget.is_scarce
+    assert cache.lease_b > heap.budget.share_b
+    before = cache.capacity_b
+    cache.tick(0)
+    assert cache.capacity_b <= before // 2
+    heap.check()
+
+
+def test_a_thread_that_ends_holds_nothing_and_its_cache_serves_the_next(heap: Heap) -> None:
+    release(heap, 1, allocate(heap, 1, 200))
+    cache = cache_of(heap, 1)
+    heap.end_thread(1)
+    assert heap.budget.leased_b == heap.budget.sharers == 0
+    assert all(not any(cache.chains(c)) for c in CLASSES)
+    heap.check()
+    heap.malloc(2, 64)
+    assert cache_of(heap, 2) is cache
+
+
+def test_a_thread_that_never_called_ends_without_a_trace(heap: Heap) -> None:
+    heap.end_thread(5)
+    assert heap.world.counters["threads_ended"] == 0
+
+
+def test_prewarm_fills_the_tiny_bins_of_a_new_thread() -> None:
+    heap = heap_with(prewarm=1)
+    bins = cache_of(heap, 0).bins
+    assert all(bool(bins[c].blocks) == (SIZE_CLASSES[c].block_b <= TINY_MAX_B) for c in CLASSES)
+    heap.check()
+
+
+def test_warm_trips_of_one_let_a_limit_grow_at_each_refill() -> None:
+    heap = heap_with(replace(Policy(), warm_trips=1))
+    allocate(heap, 0, 100)  # 16, 32 and 64 were carved
+    assert cache_of(heap, 0).bins[C].limit == 64
