@@ -1,6 +1,9 @@
 /* purge.c -- 400 MiB of small blocks are built and dropped; prints the resident MiB after what the argument says:
- *   loop        a second of malloc and free on one size      trim      malloc_trim(0), at once
- *   silence     a second and a half of sleep                  threads   built and dropped by four threads, then "loop" */
+ *   loop      a second of malloc and free on one size
+ *   trickle   the same with a pause of 2 ms after each
+ *   threads   as loop, but built and dropped by four threads
+ *   trim      malloc_trim(0), at once
+ *   silence   a second and a half of sleep */
 #include "check.h"
 
 #include <malloc.h>
@@ -52,6 +55,10 @@ int main(int count, char **arguments)
         build_and_drop((void *)(uintptr_t)BURST_MIB);
         if (strcmp(what, "loop") == 0) {
             keep_busy(1.0);
+        } else if (strcmp(what, "trickle") == 0) {
+            for (double end = now_s() + 1.0; now_s() < end; usleep(2000)) {
+                free(malloc(64));
+            }
         } else if (strcmp(what, "trim") == 0) {
             malloc_trim(0);
         } else {
