@@ -57,11 +57,10 @@ static void *get_block(uint32_t *state, size_t *size)
         }
         default:
             block = malloc(n);
-            alignment = 16;
+            alignment = n >= 16 ? 16 : 8;
     }
     CHECK(block != NULL);
     CHECK(n == 0 || (uintptr_t)block % alignment == 0);
-    CHECK((uintptr_t)block % (n >= 16 ? 16 : 8) == 0);
     CHECK(malloc_usable_size(block) >= n);
     return block;
 }

@@ -1,5 +1,5 @@
 /* thread_destructors.c -- blocks are freed and made inside destructors of thread keys, at every one of the rounds that
- * POSIX grants, and blocks of threads that are gone are freed by the main thread. Argument: rounds (default 40). */
+ * POSIX grants, and blocks of threads that are gone are freed by the main thread. Argument: rounds. */
 #include "check.h"
 
 #include <limits.h>
