@@ -17,7 +17,7 @@ TINY_MAX_B: Final = 1024
 MID_MAX_B: Final = 32 * 1024
 """Bytes; the largest block that is cut from a slab. Larger allocations are spans."""
 
-CLASSES_PER_DOUBLING: Final = 4
+CLASSES_PER_DOUBLING: Final = 8
 """Classes between a power of two above `TINY_MAX_B` and the next one."""
 
 UNIT_SHIFT: Final = 14
@@ -35,7 +35,7 @@ SLAB_UNITS_MAX: Final = 16
 SLAB_BLOCKS_MIN: Final = 8
 """Blocks that a slab holds at least, so that what a slab costs is shared by several blocks."""
 
-SLAB_TAIL_DIVISOR: Final = 16
+SLAB_TAIL_DIVISOR: Final = 32
 """A slab should lose at most one part in so many behind its last block."""
 
 
