@@ -14,7 +14,8 @@ enum {
 #define MIB ((size_t)1 << 20)
 #define GIB ((size_t)1 << 30)
 #define TIB ((size_t)1 << 40)
-#define STEP_BYTES (64 * MIB)        /* the least that is reserved at once */
+#define STEP_BYTES (8 * MIB)         /* the least that is reserved at once: mlockall counts it */
+#define RANGE_BYTES (64 * MIB)       /* the granule of the range, and the least that is reserved as a whole */
 #define COMMIT_MAX_BYTES (32 * MIB)  /* the most that is committed beyond what is asked for */
 #define SMALL_HEAP_BYTES (32 * MIB)  /* below this no huge pages: DESIGN.md section 2 */
 #define WHOLE_MAX_BYTES (HAK_DEBUG ? 16 * GIB : 64 * GIB) /* so that the descriptors of a whole reservation fit below its page map */
@@ -153,18 +154,17 @@ static void place(uintptr_t base, size_t max_bytes, uintptr_t top) {
 
 static bool open_at(uintptr_t base, size_t max_bytes) {
     place(base, max_bytes, base - HAK_PAGE_MAP_SPAN);
-    size_t step = hak_min(STEP_BYTES, max_bytes);
-    if (hak_os_reserve_at((void *)base, step) != HAK_RESERVED) return false;
-    hak_arena.reserved_units = step >> HAK_UNIT_SHIFT;
+    if (hak_os_reserve_at((void *)base, STEP_BYTES) != HAK_RESERVED) return false;
+    hak_arena.reserved_units = STEP_BYTES >> HAK_UNIT_SHIFT;
     if (tables_cover(1)) return true;
-    hak_os_release((void *)base, step);
+    hak_os_release((void *)base, STEP_BYTES);
     return false;
 }
 
 /* One reservation, halved until the system agrees; the other tables lie between its page map and the base. */
 static bool open_whole(size_t max_bytes) {
     hak_arena.whole = true;
-    for (size_t size = hak_min(max_bytes, WHOLE_MAX_BYTES); size >= STEP_BYTES; size /= 2) {
+    for (size_t size = hak_min(max_bytes, WHOLE_MAX_BYTES); size >= RANGE_BYTES; size /= 2) {
         size_t total = HAK_PAGE_MAP_SPAN + size + HAK_SUPERSLAB_SIZE;
         void *p = hak_os_reserve(total);
         if (p == NULL) continue;
@@ -179,7 +179,7 @@ static bool open_whole(size_t max_bytes) {
 
 bool hak_arena_open(size_t max_bytes, hak_huge_t policy) {
     huge_policy = policy;
-    max_bytes = hak_round_down(hak_min(max_bytes, HAK_ARENA_MAX), STEP_BYTES);
+    max_bytes = hak_round_down(hak_min(max_bytes, HAK_ARENA_MAX), RANGE_BYTES);
     /* Between the shadow memory of AddressSanitizer (below 16 TiB) and position-independent programs (from 85 TiB on);
      * the second place is one that valgrind, which manages 16 TiB, can give. */
     uintptr_t random = hak_os_entropy() % 40960;

@@ -5,7 +5,10 @@
 #include "options.h"
 #include "os.h"
 
-enum { MOVE_BYTES = 256 * 1024 }; /* from here on moving pages costs less than copying them */
+enum {
+    MOVE_BYTES = 256 * 1024, /* from here on moving pages costs less than copying them */
+    MOVES_MAX = 10000,       /* each leaves up to two mappings more, and the system has a limit (65,530 as a rule) */
+};
 
 /* Precedes a block outside the arena, in a page of its own, so that overruns of other blocks do not reach it. */
 typedef struct outside {
@@ -103,7 +106,8 @@ bool hak_large_resize(size_t unit, size_t size) {
 
 void *hak_large_move(size_t unit, size_t size) {
     size_t bytes = hak_large_size(unit);
-    if (bytes < MOVE_BYTES || bytes % hak_os_page_size() != 0) return NULL;
+    static _Atomic uint32_t moves;
+    if (bytes < MOVE_BYTES || bytes % hak_os_page_size() != 0 || hak_load_relaxed(&moves) >= MOVES_MAX) return NULL;
     bool zero;
     void *to = hak_large_alloc(size, 1, &zero);
     if (to == NULL || !hak_arena_holds(to)) {
@@ -114,6 +118,7 @@ void *hak_large_move(size_t unit, size_t size) {
         hak_large_free(hak_unit_of(to));
         return NULL;
     }
+    hak_add_relaxed(&moves, 1);
     hak_page_map_set(unit, 1, 0);
     hak_count(HAK_COUNTER_large_frees, 1);
     hak_span_free(unit, 0, 0); /* what was moved away left zero pages */

@@ -149,7 +149,8 @@ static hak_cache_t *attach(void) {
     hak_cache_t *cache = new_cache();
     if (cache != NULL) {
         enlist(cache);
-        cache->slot = &hak_cache_fast;
+        /* Without a key there is no word of the thread's end, after which nobody may write to its pointer. */
+        cache->slot = registry.has_key ? &hak_cache_fast : NULL;
     }
     hak_unlock(&registry.lock);
     if (cache == NULL) return NULL;
