@@ -56,10 +56,10 @@ static bool parse_number(const char *text, bool suffix, uint64_t *value) {
 
 static bool parse(const setting_t *setting, const char *text, uint64_t *value) {
     switch (setting->kind) {
-    case KIND_BOOL:
     case KIND_CHOICE: return parse_choice(text, setting->choices, value);
-    case KIND_INT: return parse_number(text, false, value);
     case KIND_SIZE: return parse_number(text, true, value);
+    case KIND_BOOL: /* 0 or 1, by its range */
+    case KIND_INT: return parse_number(text, false, value);
     }
     return false;
 }
