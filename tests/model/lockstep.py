@@ -16,7 +16,7 @@ from hakmem.model.heap import Heap
 from hakmem.model.large import OUTSIDE
 from hakmem.model.policy import Clock, Policy, Settings, World
 from hakmem.model.size_class import MALLOC_ALIGN_B
-from hakmem.spec.size_classes import SUPERSLAB_SHIFT
+from hakmem.spec.size_classes import SUPERSLAB_SHIFT, UNIT_B
 
 from .process import CoreProcess
 
@@ -37,6 +37,13 @@ COUNTERS = (
     "system_remap",
 )
 """Compared exactly. The other system calls depend on the address space that the system has free."""
+
+
+UNIT_TABLES_B = 64 + 2
+"""Bytes of a unit's descriptor and page map entry; core/arena.h."""
+
+TABLE_STEP_UNITS = (64 << 20) // UNIT_B
+"""Units, at least those of one step, by which the tables may be ahead of the heap."""
 
 
 class MismatchError(AssertionError):
@@ -179,6 +186,11 @@ class LockStep:
         stats = self.process.calls(0, [("stats",)])[0]
         for name, value in asdict(byte_figures(self.heap)).items():
             expect(f"bytes: {name}", stats["bytes"][name], value)
+        # Tables are mapped ahead of the heap, by steps that depend on the system's pages: a bound.
+        units = self.heap.arena.committed
+        expect("metadata covers the heap", stats["bytes"]["metadata"] >= units * UNIT_TABLES_B, True)
+        most = (units * 5 // 4 + TABLE_STEP_UNITS) * UNIT_TABLES_B
+        expect("metadata is not far ahead of the heap", stats["bytes"]["metadata"] <= most, True)
         for name in COUNTERS:
             expect(f"counters: {name}", stats["counters"][name], self.world.counters[name])
         classes = class_figures(self.heap)

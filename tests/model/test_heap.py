@@ -120,11 +120,10 @@ def test_what_the_arena_cannot_hold_lies_outside(heap: Heap) -> None:
 
 def test_a_full_arena_ends_small_blocks_with_out_of_memory() -> None:
     heap = heap_with(arena_max=64 * MIB)
-    heap.malloc(0, 63 * MIB)
 
     def fill() -> None:
         while True:
-            heap.malloc(0, 1024)
+            heap.malloc(0, MID_MAX_B)
 
     with pytest.raises(OutOfMemoryError):
         fill()

@@ -6,8 +6,9 @@ bytes (live, large, cached, free, purged, mapped), per class blocks, slabs and c
 flavour the call counters. The clock that the core sees is set by the test, so ticks, traps and purges are
 compared too.
 
-Not compared: `bytes.metadata` and the counts of system calls that reserve, commit, purge and release, which
-depend on the system's pages and on what else lies in the address space; addresses outside the arena.
+Compared with a bound: `bytes.metadata`. Not compared: the counts of system calls that reserve, commit, purge
+and release, which depend on the system's pages and on what else lies in the address space; addresses outside
+the arena; words and order of the text of `malloc_stats`.
 Not done here: calls that overlap in time (tests/c, tests/spin), fork, failures of the system.
 """
 
@@ -195,7 +196,7 @@ def test_the_core_follows_the_model_through_any_calls(flavour: str, cores: dict[
     run_state_machine_as_test(
         Machine,
         settings=hypothesis_settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -229,8 +230,8 @@ def work(both: LockStep, seed: int, operations: int) -> Iterator[int]:
         yield number
 
 
-def run_work(both: LockStep) -> None:
-    for number in work(both, seed=7, operations=2500):
+def run_work(both: LockStep, operations: int = 1500) -> None:
+    for number in work(both, seed=7, operations=operations):
         if number % 25 == 0:
             both.compare()
 
@@ -261,8 +262,8 @@ def test_the_core_follows_the_model_through_long_work(
         ("cold_blocks", 15),
         ("warm_trips", 9),
         ("carve_b", 8192),
-        ("refill_slabs", 3),
-        ("gathered_slabs", 8),
+        ("refill_slabs", 1),
+        ("gathered_slabs", 2),
         ("purge_units", 256),
         ("search_spans", 1),
         ("lease_b", 1 << 15),
@@ -280,5 +281,5 @@ def test_a_change_of_one_number_of_the_policy_is_noticed(
     changes: dict[str, Any] = {name: value}
     both = LockStep(cores["release"], Settings(retain=MIB, purge_delay_ms=600), replace(RELEASE, **changes))
     with pytest.raises(MismatchError):
-        run_work(both)
+        run_work(both, operations=4000)
     cores["release"].close()

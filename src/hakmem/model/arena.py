@@ -22,9 +22,9 @@ class Arena:
 
     def __init__(self, world: World) -> None:
         self.policy = world.policy
-        step = self.policy.reserve_step_b
-        self.most = world.settings.arena_max // step * step // UNIT_B
-        self.reserved = min(step // UNIT_B, self.most)
+        granule = self.policy.range_b
+        self.most = world.settings.arena_max // granule * granule // UNIT_B
+        self.reserved = self.policy.reserve_step_b // UNIT_B
         self.committed = 1
         self.dirty = bytearray(1)
 

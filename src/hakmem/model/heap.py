@@ -132,6 +132,8 @@ class Heap:
         if size_b > MID_MAX_B:
             return self._alloc_large(thread, size_b, 1)
         c = class_of(size_b)
+        # Size 0 finds the bin 0, which is always empty, and so takes the slow path each time.
+        is_slow = size_b == 0 or self.threads.takes_slow_path(thread)
         cache = self.threads.cache(thread)
         entry = cache.bins[c]
         cache.calls[c]["allocations"] += 1
@@ -139,8 +141,7 @@ class Heap:
         if entry.blocks:
             address = entry.blocks.pop(0)
             cache.calls[c]["malloc_hits"] += 1
-            # Size 0 finds the bin 0, which is always empty, and so takes the slow path each time.
-            if cache.trapped or self.world.policy.always_slow or size_b == 0:
+            if is_slow:
                 self.upkeep.trapped_call(cache)
         else:
             address, asked_central = cache.refill(c)
@@ -157,13 +158,14 @@ class Heap:
         return self._given(block.address if block else None, size_b)
 
     def _free_small(self, thread: Thread, c: int, address: int) -> None:
+        is_slow = self.threads.takes_slow_path(thread)
         cache = self.threads.cache(thread)
         entry = cache.bins[c]
         cache.calls[c]["frees"] += 1
         if len(entry.blocks) < entry.limit:
             entry.blocks.insert(0, address)
             cache.calls[c]["free_fast"] += 1
-            if cache.trapped or self.world.policy.always_slow:
+            if is_slow:
                 self.upkeep.trapped_call(cache)
         elif cache.overflow(c, address):
             self.upkeep.after_trip(cache)

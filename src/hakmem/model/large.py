@@ -48,6 +48,7 @@ class Large:
         self.page_map = page_map
         self.outside: dict[int, Mapping] = {}
         self._next_outside = OUTSIDE
+        self._moves = 0
 
     def take(self, size_b: int, alignment_b: int) -> LargeBlock | None:
         """A block of at least `size_b` bytes; None without memory."""
@@ -85,10 +86,11 @@ class Large:
     def move(self, address: int, size_b: int) -> int | None:
         """Moves a block's pages to a new, longer block without copying; None if copying is better, or needed.
 
-        The pages that it leaves are zero, but dirty bits of earlier use remain: nobody looks.
+        A move leaves mappings behind, of which the system has a limit, so moves have one too. The pages that
+        it leaves are zero, but dirty bits of earlier use remain: nobody looks.
         """
         bytes_b = self.usable_b(address)
-        if bytes_b < self.policy.move_b:
+        if bytes_b < self.policy.move_b or self._moves >= self.policy.moves_most:
             return None
         target = self.take(size_b, 1)
         if target is None:
@@ -96,6 +98,7 @@ class Large:
         if target.address in self.outside:
             self.give(target.address)
             return None
+        self._moves += 1
         self.counters["system_remap"] += 1
         self._give_span(address, 0, LONG_AGO)
         return target.address

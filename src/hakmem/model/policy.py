@@ -30,8 +30,9 @@ class Policy:
     outside_max_b: bytes beyond which the system gives no mapping (the address space of x86-64).
     """
 
-    # Arena: how much is reserved and committed at once.
-    reserve_step_b: int = _mirrors("arena.c", "STEP_BYTES", 64 * MIB)
+    # Arena: the granule of the range, and how much is reserved and committed at once.
+    range_b: int = _mirrors("arena.c", "RANGE_BYTES", 64 * MIB)
+    reserve_step_b: int = _mirrors("arena.c", "STEP_BYTES", 8 * MIB)
     commit_ahead_b: int = _mirrors("arena.c", "COMMIT_MAX_BYTES", 32 * MIB)
 
     # Pool of spans: size bins of one length each, then some for each doubling; how far a search goes.
@@ -58,8 +59,9 @@ class Policy:
     budget_least_b: int = _mirrors("thread_cache.c", "BUDGET_LEAST", 2 * MIB)
     budget_part: int = _mirrors("thread_cache.c", "BUDGET_PART", 8)
 
-    # Large blocks: from here on pages are moved and not copied.
+    # Large blocks: from here on pages are moved and not copied, so many times.
     move_b: int = _mirrors("large.c", "MOVE_BYTES", 256 * KIB)
+    moves_most: int = _mirrors("large.c", "MOVES_MAX", 10_000)
 
     # Upkeep: the longest tick, how often a trapped thread looks at the clock, and when it counts as busy.
     tick_max_ms: int = _mirrors("upkeep.c", "TICK_MAX_MS", 250)

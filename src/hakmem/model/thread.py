@@ -28,6 +28,10 @@ class Threads:
             self._attach(thread)
         return self.caches[thread]
 
+    def takes_slow_path(self, thread: Thread) -> bool:
+        """Whether a thread's next call does not find its cache at once: its first one, and when trapped."""
+        return thread not in self.caches or self.caches[thread].trapped or self.world.policy.always_slow
+
     def end(self, thread: Thread) -> None:
         """The thread exits: it leaves no cached memory behind."""
         cache = self.caches.get(thread)
