@@ -288,7 +288,9 @@ typedef struct search {
 
 static void search_cache(hak_cache_t *cache, void *context) {
     search_t *search = context;
+    hak_span_hold();
     search->found = search->found || hak_cache_has(cache, search->class, search->block);
+    hak_span_let_go();
 }
 
 bool hak_owns_block(const void *block) {

@@ -68,7 +68,8 @@ static bool tables_cover(size_t units) {
 /* Reserves at least `units` units at the end of the range and returns how many; steps over what others have mapped there. */
 static size_t reserve(size_t units) {
     size_t least = hak_round_up(units, HAK_SUPERSLAB_UNITS);
-    size_t size = hak_max(least, hak_max(STEP_BYTES / HAK_UNIT_SIZE, hak_arena.reserved_units / 2));
+    size_t ahead = hak_max(STEP_BYTES / HAK_UNIT_SIZE, hak_arena.reserved_units / 2);
+    size_t size = hak_os_address_space_is_limited() ? least : hak_max(least, ahead);
     size_t hop = STEP_BYTES / HAK_UNIT_SIZE;
     while (!hak_arena.whole && hak_arena.reserved_units + least <= hak_arena.max_units) {
         size = hak_min(size, hak_arena.max_units - hak_arena.reserved_units);
@@ -150,6 +151,17 @@ static void place(uintptr_t base, size_t max_bytes, uintptr_t top) {
     hak_arena.live = (_Atomic uint64_t *)(dirty - max_units * LIVE_BITS / 8);
     /* Unit 0 stands for "none"; with larger pages what shares its page stays unused with it. */
     hak_arena.committed_units = hak_max(1, hak_os_page_size() >> HAK_UNIT_SHIFT);
+}
+
+size_t hak_arena_shrink(size_t unit) {
+    size_t first = hak_round_up(unit, HAK_SUPERSLAB_UNITS);
+    if (hak_arena.whole || first >= hak_arena.committed_units) return hak_arena.committed_units;
+    hak_os_release(hak_unit_address(first), (hak_arena.reserved_units - first) << HAK_UNIT_SHIFT);
+    hak_dirty_clear(first, hak_arena.committed_units - first);
+    hak_arena.reserved_units = first;
+    hak_arena.committed_units = first;
+    hak_store_relaxed(&hak_arena.size, first << HAK_UNIT_SHIFT);
+    return first;
 }
 
 static bool open_at(uintptr_t base, size_t max_bytes) {

@@ -9,7 +9,7 @@
  * had (sanitizers, small address spaces), one reservation is made at once. Foreign mappings in the way are stepped over.
  *
  * Invariants: page map, descriptors and dirty bits are mapped for every unit below hak_arena.size, and zero before first use;
- * unit 0 is never given out. The range only grows; growing is done under the span lock. */
+ * unit 0 is never given out. Growing and shrinking are done under the span lock. */
 #ifndef HAK_ARENA_H
 #define HAK_ARENA_H
 
@@ -73,6 +73,9 @@ extern hak_arena_t hak_arena;
 bool hak_arena_open(size_t max_bytes, hak_huge_t policy);
 /* Commits `units` more units in one run and stores their number in *got (at least `units`); their first unit, or 0. */
 size_t hak_arena_grow(size_t units, size_t *got);
+/* Gives the address space from `unit` on, all of it free, back to the system, where it was reserved step by step; the first
+ * unit given back (`unit` rounded up to a superslab), or the end of what is committed. */
+size_t hak_arena_shrink(size_t unit);
 
 static inline uintptr_t hak_arena_base(void) { return hak_load_relaxed(&hak_arena.base); }
 static inline bool hak_arena_holds(const void *p) {

@@ -17,6 +17,8 @@ void *hak_os_reserve(size_t size);
 /* Readable and writable zero pages, at `at` or nowhere; anywhere if `at` is NULL. */
 void *hak_os_map(void *at, size_t size);
 void hak_os_release(void *address, size_t size);
+/* True if RLIMIT_AS bounds the process, so that address space that is held for nothing is missed elsewhere. */
+bool hak_os_address_space_is_limited(void);
 /* Makes reserved pages readable and writable. False: the system refuses; nothing has changed. */
 bool hak_os_commit(void *address, size_t size);
 /* Gives the physical pages back; true: the range reads as zero from now on. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,6 +60,11 @@ void hak_os_release(void *address, size_t size) {
     hak_count(HAK_COUNTER_system_release, 1);
     munmap(address, size);
     errno = saved;
+}
+
+bool hak_os_address_space_is_limited(void) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
 }
 
 bool hak_os_commit(void *address, size_t size) {

@@ -15,6 +15,8 @@ enum {
     SEARCH_MAX = 32,       /* spans looked at in one bin for the best fit */
     PURGE_CHUNK = 512,     /* units that are given back at once: 8 MiB */
     PURGE_RUNS_MAX = PURGE_CHUNK / 2,
+    SHRINK_LEAST = 512,    /* units: what the end of a limited arena gives back at once, 8 MiB */
+    SHRINK_TRIGGER = 3,    /* units: spans from here on are large blocks and the biggest slabs */
 };
 
 static struct {
@@ -25,6 +27,8 @@ static struct {
     uint64_t nonempty[(BINS + 63) / 64];
     uint32_t bins[BINS];
     bool purge_zeroes, purge_probed;
+    bool limited; /* RLIMIT_AS is set, as of limit_ms */
+    uint64_t limit_ms;
 } pool;
 
 /* Figures: written under the lock, read by anyone. */
@@ -221,10 +225,34 @@ size_t hak_span_alloc(size_t units, size_t alignment, hak_unit_kind_t kind, bool
     return unit;
 }
 
+/* RLIMIT_AS may change at any time; it is asked for once in each tick of the coarse clock. */
+static bool is_limited(void) {
+    uint64_t now_ms = hak_os_now_ms();
+    if (now_ms != pool.limit_ms) pool.limited = hak_os_address_space_is_limited();
+    pool.limit_ms = now_ms;
+    return pool.limited;
+}
+
+/* Where address space is limited, a free span at the arena's end goes back at once: threads' stacks and files may need it. */
+static void shrink(void) {
+    size_t last = hak_arena.committed_units - 1;
+    size_t unit = kind_of(last) == HAK_UNIT_FREE_LAST ? hak_load_relaxed(&hak_unit(last)->head) : last;
+    if (kind_of(unit) != HAK_UNIT_FREE || hak_unit(unit)->units < SHRINK_LEAST) return;
+    if (!is_limited()) return;
+    size_t units = hak_unit(unit)->units;
+    uint64_t stamp_ms = hak_unit(unit)->free.stamp_ms;
+    pool_remove(unit);
+    set_ends(unit, units, HAK_UNIT_NONE);
+    size_t left = hak_arena_shrink(unit) - unit;
+    if (left != 0) pool_insert(unit, left, hak_dirty_count(unit, left), stamp_ms);
+    count_superslabs(HAK_COUNTER_superslabs_returned, unit + left, units - left);
+}
+
 static void release(size_t unit, size_t units, size_t dirty, uint64_t stamp_ms) {
     hak_dirty_set(unit, dirty);
     subtract(&pool.used_units, units);
     pool_merge(unit, units, hak_dirty_count(unit, units), stamp_ms);
+    if (units >= SHRINK_TRIGGER) shrink();
 }
 
 void hak_span_free(size_t unit, size_t dirty, uint64_t stamp_ms) {
@@ -384,6 +412,9 @@ void hak_span_visit(void (*visit)(size_t unit, void *context), void *context) {
     }
     hak_unlock(&pool.lock);
 }
+
+void hak_span_hold(void) { hak_lock(&pool.lock); }
+void hak_span_let_go(void) { hak_unlock(&pool.lock); }
 
 void hak_span_before_fork(void) {
     hak_lock(&pool.purge_lock); /* waits for purges, so that no span is in flight in the child */

@@ -41,6 +41,10 @@ size_t hak_span_dirty_units(void);
 /* Visits the head of every span in use, under the span lock. */
 void hak_span_visit(void (*visit)(size_t unit, void *context), void *context);
 
+/* Between the two no span changes and no address space goes back: for looks at memory that may be dead. */
+void hak_span_hold(void);
+void hak_span_let_go(void);
+
 void hak_span_before_fork(void);
 void hak_span_after_fork(bool child);
 

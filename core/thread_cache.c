@@ -255,8 +255,8 @@ uint32_t hak_cache_blocks(hak_cache_t *cache, unsigned c) {
     return (uint32_t)(in_bin > 0 ? in_bin : 0) + spare_blocks(cache, c);
 }
 
-/* Another thread may change its list meanwhile: the walk is bounded and stays inside the arena, whose memory is never
- * unmapped, so the worst is a wrong answer about a block that is being given or taken at this moment. */
+/* Another thread may change its list meanwhile: the walk is bounded and stays inside the arena, whose memory the caller
+ * holds, so the worst is a wrong answer about a block that is being given or taken at this moment. */
 static bool list_has(void *head, uint32_t count, const void *block) {
     for (; count != 0 && head != NULL && hak_arena_holds(head); count--, head = hak_next(head)) {
         if (head == block) return true;

@@ -71,6 +71,7 @@ void hak_cache_abandon(hak_cache_t *cache);
 
 /* Blocks of class `c` in a cache: exact for the caller's own, a glance at another's. */
 uint32_t hak_cache_blocks(hak_cache_t *cache, unsigned c);
+/* Called with the spans held (span.h). */
 bool hak_cache_has(hak_cache_t *cache, unsigned c, const void *block);
 
 /* How many threads share the budget. */
