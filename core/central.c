@@ -191,8 +191,8 @@ void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
     for (int i = 0; i < PILES; i++) push_pile(c, &piles[i], stamp_ms);
 }
 
-void hak_central_put(unsigned c, hak_chain_t chain) {
-    if (chain.count == 0) return;
+bool hak_central_put(unsigned c, hak_chain_t chain) {
+    if (chain.count == 0) return true;
     central_t *central = enter(c);
     central->figures.flushes++;
     central->figures.flushed_blocks += chain.count;
@@ -205,6 +205,7 @@ void hak_central_put(unsigned c, hak_chain_t chain) {
     }
     hak_unlock(&central->lock);
     if (!fits) hak_central_push(c, chain, hak_os_now_ms());
+    return fits;
 }
 
 void hak_central_age(unsigned c, bool all, uint64_t stamp_ms) {

@@ -64,24 +64,21 @@ static void set_ends(size_t unit, size_t units, hak_unit_kind_t kind) {
     head->units = (uint32_t)units;
 }
 
-static void age_insert_newest(size_t unit) {
-    hak_unit_t *span = hak_unit(unit);
-    span->age_listed = true;
-    span->free.newer = 0;
-    span->free.older = pool.newest;
-    if (pool.newest != 0) hak_unit(pool.newest)->free.newer = (uint32_t)unit;
-    else pool.oldest = (uint32_t)unit;
-    pool.newest = (uint32_t)unit;
-}
+/* The list of dirty free spans is in the order of their stamps. A new one joins at its newest end; what is made of a span by
+ * merging or splitting keeps its stamp and its place, which is behind the next older span (0: it is the oldest). */
+#define NEWEST UINT32_MAX
 
-static void age_insert_oldest(size_t unit) {
+static void age_insert(size_t unit, uint32_t older) {
     hak_unit_t *span = hak_unit(unit);
+    if (older == NEWEST) older = pool.newest;
+    uint32_t newer = older != 0 ? hak_unit(older)->free.newer : pool.oldest;
     span->age_listed = true;
-    span->free.older = 0;
-    span->free.newer = pool.oldest;
-    if (pool.oldest != 0) hak_unit(pool.oldest)->free.older = (uint32_t)unit;
+    span->free.older = older;
+    span->free.newer = newer;
+    if (older != 0) hak_unit(older)->free.newer = (uint32_t)unit;
+    else pool.oldest = (uint32_t)unit;
+    if (newer != 0) hak_unit(newer)->free.older = (uint32_t)unit;
     else pool.newest = (uint32_t)unit;
-    pool.oldest = (uint32_t)unit;
 }
 
 static void age_remove(size_t unit) {
@@ -94,8 +91,10 @@ static void age_remove(size_t unit) {
     else pool.newest = span->free.older;
 }
 
-static void pool_remove(size_t unit) {
+/* The place that the span had in the list of dirty ones. */
+static uint32_t pool_remove(size_t unit) {
     hak_unit_t *span = hak_unit(unit);
+    uint32_t older = span->age_listed ? span->free.older : NEWEST;
     unsigned bin = bin_of(span->units);
     if (span->previous != 0) hak_unit(span->previous)->next = span->next;
     else pool.bins[bin] = span->next;
@@ -104,10 +103,10 @@ static void pool_remove(size_t unit) {
     age_remove(unit);
     subtract(&pool.free_units, span->units);
     subtract(&pool.dirty_units, span->free.dirty);
+    return older;
 }
 
-/* The age list is in order of stamps but for spans that merged, which take the place of their newest part. */
-static void pool_insert(size_t unit, size_t units, size_t dirty, uint64_t stamp_ms) {
+static void pool_insert(size_t unit, size_t units, size_t dirty, uint64_t stamp_ms, uint32_t older) {
     hak_unit_t *span = hak_unit(unit);
     set_ends(unit, units, HAK_UNIT_FREE);
     span->free.dirty = (uint32_t)dirty;
@@ -121,40 +120,38 @@ static void pool_insert(size_t unit, size_t units, size_t dirty, uint64_t stamp_
     pool.nonempty[bin / 64] |= (uint64_t)1 << (bin % 64);
     add(&pool.free_units, units);
     add(&pool.dirty_units, dirty);
-    if (dirty == 0) return;
-    if (pool.oldest != 0 && stamp_ms <= hak_unit(pool.oldest)->free.stamp_ms) age_insert_oldest(unit);
-    else age_insert_newest(unit);
+    if (dirty != 0) age_insert(unit, older);
 }
 
-/* Inserts a free run, made one with its free neighbours. The stamp is that of the part with the most dirty units. */
+/* Inserts a free run, made one with its free neighbours. The part with the most dirty units gives stamp and place. */
 static void pool_merge(size_t unit, size_t units, size_t dirty, uint64_t stamp_ms) {
-    size_t most = dirty;
-    size_t neighbours[2] = {0, 0};
-    hak_unit_kind_t before = kind_of(unit - 1);
-    if (before == HAK_UNIT_FREE) neighbours[0] = unit - 1;
-    if (before == HAK_UNIT_FREE_LAST) neighbours[0] = hak_load_relaxed(&hak_unit(unit - 1)->head);
-    size_t after = unit + units;
-    if (after < hak_arena.committed_units && kind_of(after) == HAK_UNIT_FREE) neighbours[1] = after;
-    for (int i = 0; i < 2; i++) {
-        if (neighbours[i] == 0) continue;
-        hak_unit_t *neighbour = hak_unit(neighbours[i]);
-        pool_remove(neighbours[i]);
-        if (neighbour->free.dirty > most) {
-            most = neighbour->free.dirty;
-            stamp_ms = neighbour->free.stamp_ms;
-        }
-        dirty += neighbour->free.dirty;
-        units += neighbour->units;
-        /* What was a head or an end is inside a span now. */
-        if (i == 0) {
-            set_kind(unit - 1, HAK_UNIT_NONE);
-            set_kind(unit, HAK_UNIT_NONE);
-            unit = neighbours[0];
-        } else {
-            set_kind(after, HAK_UNIT_NONE);
-        }
+    size_t before = 0, after = unit + units;
+    if (kind_of(unit - 1) == HAK_UNIT_FREE) before = unit - 1;
+    if (kind_of(unit - 1) == HAK_UNIT_FREE_LAST) before = hak_load_relaxed(&hak_unit(unit - 1)->head);
+    if (after >= hak_arena.committed_units || kind_of(after) != HAK_UNIT_FREE) after = 0;
+    size_t dirty_before = before != 0 ? hak_unit(before)->free.dirty : 0;
+    size_t dirty_after = after != 0 ? hak_unit(after)->free.dirty : 0;
+    size_t most = hak_max(dirty, hak_max(dirty_before, dirty_after));
+    size_t eldest = most == dirty ? 0 : most == dirty_before ? before : after;
+    uint32_t older = stamp_ms == 0 ? 0 : NEWEST;
+    if (before != 0 && before != eldest) pool_remove(before);
+    if (after != 0 && after != eldest) pool_remove(after);
+    if (eldest != 0) { /* last, so that its place is not behind a span that goes too */
+        stamp_ms = hak_unit(eldest)->free.stamp_ms;
+        older = pool_remove(eldest);
     }
-    pool_insert(unit, units, dirty, stamp_ms);
+    /* What was a head or an end is inside a span now. */
+    set_kind(unit, HAK_UNIT_NONE);
+    if (before != 0) {
+        set_kind(unit - 1, HAK_UNIT_NONE);
+        units += unit - before;
+        unit = before;
+    }
+    if (after != 0) {
+        units += hak_unit(after)->units;
+        set_kind(after, HAK_UNIT_NONE);
+    }
+    pool_insert(unit, units, dirty + dirty_before + dirty_after, stamp_ms, older);
 }
 
 /* First unit of an aligned run of `units` within the span, or 0. */
@@ -199,13 +196,13 @@ static bool carve_out(size_t span, size_t unit, size_t units, hak_unit_kind_t ki
     size_t end = span + head->units;
     uint64_t stamp = head->free.stamp_ms;
     size_t dirty = head->free.dirty;
-    pool_remove(span);
+    uint32_t older = pool_remove(span);
     size_t dirty_here = dirty == 0 ? 0 : hak_dirty_count(unit, units);
     size_t left = unit - span, right = end - (unit + units);
     set_ends(unit, units, kind);
     size_t dirty_left = dirty == 0 || left == 0 ? 0 : hak_dirty_count(span, left);
-    if (left != 0) pool_insert(span, left, dirty_left, stamp);
-    if (right != 0) pool_insert(unit + units, right, dirty - dirty_here - dirty_left, stamp);
+    if (left != 0) pool_insert(span, left, dirty_left, stamp, older);
+    if (right != 0) pool_insert(unit + units, right, dirty - dirty_here - dirty_left, stamp, older);
     if (dirty_here != 0) count_superslabs(HAK_COUNTER_superslabs_reused, unit, units);
     return dirty_here == 0;
 }
@@ -241,10 +238,10 @@ static void shrink(void) {
     if (!is_limited()) return;
     size_t units = hak_unit(unit)->units;
     uint64_t stamp_ms = hak_unit(unit)->free.stamp_ms;
-    pool_remove(unit);
+    uint32_t older = pool_remove(unit);
     set_ends(unit, units, HAK_UNIT_NONE);
     size_t left = hak_arena_shrink(unit) - unit;
-    if (left != 0) pool_insert(unit, left, hak_dirty_count(unit, left), stamp_ms);
+    if (left != 0) pool_insert(unit, left, hak_dirty_count(unit, left), stamp_ms, older);
     count_superslabs(HAK_COUNTER_superslabs_returned, unit + left, units - left);
 }
 
@@ -306,16 +303,16 @@ static size_t purge_take(size_t keep, uint64_t before_ms, run_t runs[PURGE_RUNS_
     uint64_t stamp = span->free.stamp_ms;
     if (stamp > before_ms) return 0;
     size_t units = span->units, dirty = span->free.dirty;
-    pool_remove(unit);
+    uint32_t older = pool_remove(unit);
     size_t granule = hak_max(1, hak_os_page_size() >> HAK_UNIT_SHIFT);
     bool is_dirty;
     size_t clean = hak_dirty_run(unit, units, &is_dirty);
     size_t lead = is_dirty ? 0 : hak_round_down(clean, granule);
     size_t size = hak_min(units - lead, PURGE_CHUNK);
     size_t dirty_here = hak_dirty_count(unit + lead, size);
-    if (lead != 0) pool_insert(unit, lead, 0, stamp);
+    if (lead != 0) pool_insert(unit, lead, 0, stamp, older);
     unit += lead;
-    if (units - lead > size) pool_insert(unit + size, units - lead - size, dirty - dirty_here, stamp);
+    if (units - lead > size) pool_insert(unit + size, units - lead - size, dirty - dirty_here, stamp, older);
     set_ends(unit, size, HAK_UNIT_PURGING);
     *run_count = 0;
     for (size_t at = 0; at < size;) {

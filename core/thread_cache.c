@@ -123,13 +123,15 @@ static hak_chain_t take_own_spare(hak_cache_t *cache, unsigned c) {
     return chain;
 }
 
+static int64_t chain_bytes(unsigned c, hak_chain_t chain) { return (int64_t)chain.count * hak_classes[c].size; }
+
 /* Moves a full batch to the spare; what has to go to the central store, if anything. */
 static hak_chain_t put_own_spare(hak_cache_t *cache, unsigned c, hak_chain_t chain) {
     size_t bytes = chain.count * (size_t)hak_classes[c].size;
     hak_chain_t old = take_own_spare(cache, c);
     if (!lease(cache, bytes)) {
         if (old.count == 0) return chain;
-        hak_central_put(c, chain);
+        if (!hak_central_put(c, chain)) cache->flow_bytes += chain_bytes(c, chain);
         return old;
     }
     cache->spare_bytes += bytes;
@@ -160,6 +162,7 @@ void *hak_cache_refill(hak_cache_t *cache, unsigned c, bool *central) {
     hak_source_t source;
     chain = hak_central_get(c, bin->limit, &source);
     if (chain.count == 0) return NULL;
+    if (source != HAK_FROM_TRANSFER) cache->flow_bytes -= chain_bytes(c, chain);
     hak_call(cache, c,
              source == HAK_FROM_TRANSFER ? HAK_CALL_refill_transfer
              : source == HAK_FROM_SLAB   ? HAK_CALL_refill_slab
@@ -179,7 +182,7 @@ bool hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block) {
     hak_call(cache, c, old.count != 0 ? HAK_CALL_free_flush : HAK_CALL_free_spare);
     if (old.count == 0) return false;
     raise_limit(cache, c);
-    hak_central_put(c, old);
+    if (!hak_central_put(c, old)) cache->flow_bytes += chain_bytes(c, old);
     return true;
 }
 

@@ -36,10 +36,17 @@ typedef struct hak_cache {
     size_t lease_bytes;    /* its part of the budget */
     _Atomic uint32_t events; /* trips to the central store, for others to see whether the thread is idle */
     uint32_t events_seen;
-    /* Upkeep (upkeep.h): calls since a look at the clock, trips since the trap was set and when that was, debt seen then. */
-    uint32_t trapped_calls, trap_trips;
+    int64_t flow_bytes; /* what went to slabs, less what came from slabs; see upkeep.c */
+    /* Of upkeep.c: calls to skip between looks at the clock, those skipped, and when the last look was. */
+    uint32_t skip_calls, skipped_calls;
+    uint64_t look_ms;
+    /* When the trap was set, and trips since; the most dirty units and the most flow since the tick at debt_tick_ms, and when
+     * one of them last grew; the flow that has been settled. */
     uint64_t trap_ms;
+    uint32_t trap_trips;
     size_t debt_units;
+    int64_t debt_flow_bytes, settled_flow_bytes;
+    uint64_t debt_tick_ms, growth_ms;
     struct hak_cache *next, *previous; /* registry; see thread.h */
     void *slot;                        /* the owner's pointer to its cache; see thread.h */
     hak_call_figures_t calls;

@@ -9,8 +9,10 @@
 enum {
     CALL_BUDGET_NS = 1000000, /* a call gives pages back for at most a millisecond */
     TICK_MAX_MS = 250,
-    POLL_CALLS = 64,          /* calls of a trapped thread between two looks at the clock */
+    SKIP_MAX = 63,            /* calls of a trapped thread between two looks at the clock, at most */
     BUSY_TRIPS = 64,          /* trips past the cache, without a growing debt, after which a thread is busy */
+    GROWTH_MS = 20,           /* a debt that has not grown for so long does not grow */
+    SETTLE_TICKS = 3,         /* after so many what was idle at the burst's end has gone to its slabs */
 };
 
 static struct {
@@ -85,18 +87,40 @@ static HAK_COLD void start_thread(void) {
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+/* Much went to slabs lately. They may be wholly free but for some blocks that idle caches hold, until ticks collect those. */
+static bool is_unsettled(hak_cache_t *cache, uint64_t now_ms) {
+    int64_t flow = cache->flow_bytes - cache->settled_flow_bytes;
+    if (flow <= (int64_t)hak_options.retain && flow >= 0) return false;
+    if (flow >= 0 && now_ms - cache->growth_ms <= SETTLE_TICKS * tick_ms()) return true;
+    cache->settled_flow_bytes = cache->flow_bytes;
+    cache->debt_flow_bytes = cache->flow_bytes;
+    return false;
+}
+
+/* True if there is more to collect than this thread has seen since the last tick, or was so a moment ago. */
+static bool debt_grows(hak_cache_t *cache, size_t dirty, uint64_t now_ms) {
+    uint64_t next_ms = hak_load_relaxed(&state.next_ms);
+    if (next_ms != cache->debt_tick_ms) cache->debt_units = 0;
+    cache->debt_tick_ms = next_ms;
+    bool grows = dirty > cache->debt_units || cache->flow_bytes > cache->debt_flow_bytes;
+    cache->debt_units = hak_max(dirty, cache->debt_units);
+    if (cache->flow_bytes > cache->debt_flow_bytes) cache->debt_flow_bytes = cache->flow_bytes;
+    if (grows) cache->growth_ms = now_ms;
+    return now_ms - cache->growth_ms <= GROWTH_MS;
+}
+
 static void watch_debt(hak_cache_t *cache, uint64_t now_ms) {
     size_t dirty = hak_span_dirty_units();
-    if (dirty <= retained_units()) {
+    bool grows = debt_grows(cache, dirty, now_ms);
+    if (dirty <= retained_units() && !is_unsettled(cache, now_ms)) {
         if (hak_thread_is_trapped()) hak_thread_set_trap(cache, false);
-    } else if (dirty > cache->debt_units || now_ms != cache->trap_ms) {
+    } else if (grows || now_ms != cache->trap_ms) {
         cache->trap_ms = now_ms;
         cache->trap_trips = 0;
         hak_thread_set_trap(cache, true);
     } else if (++cache->trap_trips == BUSY_TRIPS) {
         hak_thread_set_trap(cache, false);
     }
-    cache->debt_units = dirty;
 }
 
 void hak_upkeep(hak_cache_t *cache) {
@@ -109,9 +133,18 @@ void hak_upkeep(hak_cache_t *cache) {
 }
 
 void hak_upkeep_trapped(hak_cache_t *cache) {
-    if (++cache->trapped_calls % POLL_CALLS != 0) return;
-    tick(cache, hak_os_now_ms(), CALL_BUDGET_NS);
-    if (!in_debt()) hak_thread_set_trap(cache, false);
+    if (cache->skipped_calls < cache->skip_calls) {
+        cache->skipped_calls++;
+        return;
+    }
+    uint64_t now_ms = hak_os_now_ms();
+    /* The longer the clock stands still, the faster is the loop; a thread that calls now and then looks each time. */
+    bool fast = now_ms == cache->look_ms;
+    cache->skip_calls = fast ? (uint32_t)hak_min(2 * cache->skip_calls + 1, SKIP_MAX) : 0;
+    cache->skipped_calls = 0;
+    cache->look_ms = now_ms;
+    tick(cache, now_ms, CALL_BUDGET_NS);
+    if (!in_debt() && !is_unsettled(cache, now_ms)) hak_thread_set_trap(cache, false);
 }
 
 bool hak_upkeep_trim(hak_cache_t *cache, size_t pad) {

@@ -5,11 +5,11 @@
  * spares and batches that nobody used since the last tick go to their slabs, wholly free slabs to the pool, and the pool's
  * longest unused pages to the system, for at most a millisecond a call.
  *
- * While more dirty memory is free than may be retained, there is a debt, and a thread that loops on one bin would never come
- * by. So a slow path that leaves with a larger debt than the thread knew, or with a debt in a new tick of the coarse clock
- * (4 ms), sets a trap (thread.h): each call takes the slow path, which looks at the clock now and then. Real traffic springs
- * it again after some trips, so that a busy thread pays little and a thread in a loop pays for no longer than the delay. A
- * tick that finds a debt traps all threads.
+ * A thread that loops on one bin would never come by. So while more dirty memory is free than may be retained (a debt), or
+ * much went to slabs lately that ticks have not settled yet, a slow path sets a trap (thread.h) if the debt grows or the
+ * coarse clock (4 ms) has moved: each call takes the slow path, which looks at the clock, in a fast loop at every 64th call.
+ * Trips past the cache spring the trap again, so that a busy thread pays little, and a thread in a loop pays for no longer
+ * than until it is settled. A tick that finds a debt traps all threads.
  */
 #ifndef HAK_UPKEEP_H
 #define HAK_UPKEEP_H
