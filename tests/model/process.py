@@ -37,12 +37,12 @@ class CoreProcess:
         )
         self._is_open = False
 
-    def open(self, environment: Mapping[str, str]) -> None:
-        """A new heap, under these settings."""
+    def open(self, environment: Mapping[str, str], limit_b: int | None = None) -> None:
+        """A new heap, under these settings, and with so much address space."""
         self.close()
         self._errors.seek(0)
         self._errors.truncate()
-        self._request({"open": str(self._library), "environment": dict(environment)})
+        self._request({"open": str(self._library), "environment": dict(environment), "limit": limit_b})
         self._is_open = True
 
     def calls(self, thread: int, calls: Sequence[Sequence[Any]]) -> list[Any]:

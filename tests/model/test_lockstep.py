@@ -76,9 +76,9 @@ class HeapMachine(RuleBasedStateMachine):
     process: CoreProcess
     policy: Policy
 
-    @initialize(settings=SETTINGS)
-    def open(self, settings: Settings) -> None:
-        self.both = LockStep(self.process, settings, self.policy)
+    @initialize(settings=SETTINGS, is_limited=st.sampled_from([False, False, True]))
+    def open(self, settings: Settings, is_limited: bool) -> None:
+        self.both = LockStep(self.process, settings, replace(self.policy, is_limited=is_limited))
 
     def teardown(self) -> None:
         self.process.close()
@@ -196,7 +196,7 @@ def test_the_core_follows_the_model_through_any_calls(flavour: str, cores: dict[
     run_state_machine_as_test(
         Machine,
         settings=hypothesis_settings(
-            max_examples=40,
+            max_examples=30,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -255,6 +255,43 @@ def test_the_core_follows_the_model_through_long_work(
     cores[flavour].close()
 
 
+def run_burst(both: LockStep, kept_of: int) -> None:
+    """Two threads build and drop blocks but for a few; one then loops on a bin as time passes.
+
+    kept_of: one block in so many is kept.
+    """
+    for thread in (1, 2):
+        both.malloc(thread, [500] * 6000)
+    kept = set(both.blocks[::kept_of])
+    both.free(1, [block for block in both.blocks[:6000] if block not in kept])
+    both.free(2, [block for block in both.blocks if block not in kept])
+    for number in range(400):
+        both.malloc(2, [64, 64])
+        both.free(2, both.blocks[-2:])
+        both.wait(3)
+        if number % 10 == 0:
+            both.compare()
+
+
+@pytest.mark.parametrize("kept_of", [400, 25], ids=["slabs go back", "slabs stay"])
+@pytest.mark.parametrize("flavour", FLAVOUR_NAMES)
+def test_a_burst_goes_back_when_the_model_says_while_one_bin_is_in_use(
+    flavour: str, kept_of: int, cores: dict[str, CoreProcess]
+) -> None:
+    both = LockStep(cores[flavour], Settings(retain=MIB), POLICIES[flavour])
+    run_burst(both, kept_of)
+    assert both.heap.pool.dirty_units <= MIB // UNIT_B
+    both.heap.check()
+    cores[flavour].close()
+
+
+def test_the_end_of_a_burst_is_noticed_in_the_policy(cores: dict[str, CoreProcess]) -> None:
+    both = LockStep(cores["release"], Settings(retain=MIB), replace(RELEASE, settle_ticks=0))
+    with pytest.raises(MismatchError):
+        run_burst(both, kept_of=25)
+    cores["release"].close()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -270,8 +307,9 @@ def test_the_core_follows_the_model_through_long_work(
         ("budget_part", 7),
         ("move_b", 1 << 17),
         ("tick_max_ms", 260),
-        ("poll_calls", 65),
+        ("skip_calls", 31),
         ("busy_trips", 4),
+        ("growth_ms", 0),
         ("commit_ahead_b", 0),
     ],
 )

@@ -24,6 +24,7 @@ NOT_IN_THE_MODEL = {
     ("span.c", "STEPS"): "the power of LOG_STEPS",
     ("span.c", "DOUBLINGS"): "length of a table",
     ("span.c", "BINS"): "length of a table",
+    ("span.c", "NEWEST"): "stands for a place in a list",
     ("span.c", "PURGE_RUNS_MAX"): "length of a table",
     ("slab.h", "HAK_SLAB_COUNT_SHIFT"): "layout of a word",
     ("thread_cache.h", "HAK_CALL_CLASSES"): "length of a table",

@@ -135,9 +135,8 @@ def test_a_shortened_span_leaves_dirty_units_behind(pool: Pool) -> None:
 
 def test_purging_starts_with_the_longest_unused_and_spares_the_young(pool: Pool) -> None:
     spans = [take(pool, 2) for _ in range(6)]
-    for unit, stamp_ms in zip(spans[:5:2], (300, 100, 200), strict=True):
+    for unit, stamp_ms in zip(spans[:5:2], (100, 200, 300), strict=True):
         give(pool, unit, stamp_ms=stamp_ms)
-    assert [span.stamp_ms for span in pool.ages] == [100, 300, 200]  # in order but for the newest
     assert pool.purge(keep=0, before_ms=150)
     pool.check()
     assert pool.dirty_units == 4
@@ -188,6 +187,21 @@ def test_the_arena_grows_ahead_of_a_large_heap() -> None:
         ahead.append(units / first)
         assert first + units == arena.committed <= arena.reserved
     assert max(ahead) == pytest.approx(1 / 8, rel=0.1)
+
+
+def test_where_address_space_is_limited_the_free_end_of_the_arena_goes_back() -> None:
+    world = World(policy=replace(Policy(), is_limited=True))
+    pool = Pool(world, Arena(world))
+    small, large = take(pool, 3), take(pool, 1000)
+    committed = pool.arena.committed
+    give(pool, large)
+    assert pool.arena.committed == pool.arena.reserved == SUPERSLAB_UNITS
+    assert world.counters["superslabs_returned"] == committed // SUPERSLAB_UNITS - 1
+    give(pool, small)
+    assert list(pool.free_spans()) == [FreeSpan(1, SUPERSLAB_UNITS - 1, SUPERSLAB_UNITS - 1, 1000)]
+    again = pool.take(1000)
+    assert again is not None
+    assert not again.is_zero  # it begins in the superslab that stayed
 
 
 @pytest.mark.parametrize(

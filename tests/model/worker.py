@@ -2,7 +2,9 @@
 
 Started as a script with `clock.c` preloaded. It reads one JSON object a line and answers with one.
 
-    {"open": library, "environment": {...}}   forks: the child opens the library and answers what follows
+    {"open": library, "environment": {...}, "limit": bytes or null}
+                                              forks: the child opens the library and answers what follows;
+                                              its address space is limited as told
     {"thread": n, "calls": [[name, ...], ...]}   the child's thread n makes the calls
     {"end": n}                                thread n exits, all of it
     {"clock": milliseconds}                   sets the clock that the core sees
@@ -233,6 +235,8 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             os.environ.update(request["environment"])
+            if request["limit"] is not None:
+                resource.setrlimit(resource.RLIMIT_AS, (request["limit"], request["limit"]))
             serve(request["open"])
             sys.stderr.flush()
             os._exit(0)

@@ -43,9 +43,17 @@ class Arena:
         least = round_up(units, SUPERSLAB_UNITS)
         if self.reserved + least > self.most:
             return False
-        step = max(least, self.policy.reserve_step_b // UNIT_B, self.reserved // 2)
+        ahead = 0 if self.policy.is_limited else max(self.policy.reserve_step_b // UNIT_B, self.reserved // 2)
+        step = max(least, ahead)
         self.reserved += min(step, self.most - self.reserved)
         return True
+
+    def shrink(self, unit: int) -> None:
+        """Gives the address space back from the superslab on that begins at `unit` or behind it."""
+        first = round_up(unit, SUPERSLAB_UNITS)
+        if first < self.committed:
+            self.committed = self.reserved = first
+            del self.dirty[first:]
 
     def dirty_units(self, unit: int, units: int) -> int:
         """How many units of a run are dirty."""

@@ -11,14 +11,11 @@ from enum import StrEnum
 from hakmem.model.failures import InvariantError, require
 from hakmem.model.policy import World
 from hakmem.model.slab import Chain, Slab
-from hakmem.model.span import Pool
+from hakmem.model.span import LONG_AGO, Pool
 from hakmem.spec.size_classes import SIZE_CLASSES, UNIT_B
 
 PageMap = dict[int, Slab | None]
 """Unit -> the slab that it belongs to, or None for the first unit of a large block."""
-
-LONG_AGO: int = 0
-"""The stamp of what has been unused for long: it is due for a purge at once."""
 
 
 class Source(StrEnum):
@@ -68,17 +65,18 @@ class Central:
         self.counters["refilled_blocks"] += len(chain)
         return chain, source
 
-    def put(self, chain: Chain) -> None:
-        """Takes a batch."""
+    def put(self, chain: Chain) -> bool:
+        """Takes a batch; False if the transfer cache was full and the blocks went to their slabs."""
         if not chain:
-            return
+            return True
         self.counters["flushes"] += 1
         self.counters["flushed_blocks"] += len(chain)
         if len(self.batches) < self.policy.transfer_batches:
             self.batches.append(chain)
             self.counters["transfer_puts"] += 1
-        else:
-            self.push(chain, self.clock.now_ms)
+            return True
+        self.push(chain, self.clock.now_ms)
+        return False
 
     def push(self, chain: Chain, stamp_ms: int) -> None:
         """Gives a chain's blocks to their slabs; slabs that are free now have been unused since `stamp_ms`.

@@ -7,10 +7,10 @@ the model numbers them upwards from OUTSIDE.
 from dataclasses import dataclass
 from typing import Final
 
-from hakmem.model.central import LONG_AGO, PageMap
+from hakmem.model.central import PageMap
 from hakmem.model.policy import World
 from hakmem.model.size_class import round_up, units_of
-from hakmem.model.span import Pool
+from hakmem.model.span import LONG_AGO, Pool
 from hakmem.spec.size_classes import UNIT_B
 
 OUTSIDE: Final = 1 << 60

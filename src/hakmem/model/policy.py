@@ -26,6 +26,7 @@ class Policy:
     """Numbers that are compiled into the core. Each field names its source; units are the names' endings.
 
     always_slow: every call takes the slow path, as in the debug flavour.
+    is_limited: the system bounds the process's address space (RLIMIT_AS).
     page_b: bytes of a page of the system.
     outside_max_b: bytes beyond which the system gives no mapping (the address space of x86-64).
     """
@@ -40,6 +41,10 @@ class Policy:
     log_steps: int = _mirrors("span.c", "LOG_STEPS", 3)
     search_spans: int = _mirrors("span.c", "SEARCH_MAX", 32)
     purge_units: int = _mirrors("span.c", "PURGE_CHUNK", 512)
+
+    # Where address space is limited: the shortest end that goes back, and after which spans one looks at it.
+    shrink_least_units: int = _mirrors("span.c", "SHRINK_LEAST", 512)
+    shrink_trigger_units: int = _mirrors("span.c", "SHRINK_TRIGGER", 3)
 
     # Slabs: what is carved at a time.
     carve_b: int = _mirrors("slab.h", "HAK_CARVE_BYTES", 4 * KIB)
@@ -63,12 +68,17 @@ class Policy:
     move_b: int = _mirrors("large.c", "MOVE_BYTES", 256 * KIB)
     moves_most: int = _mirrors("large.c", "MOVES_MAX", 10_000)
 
-    # Upkeep: the longest tick, how often a trapped thread looks at the clock, and when it counts as busy.
+    # Upkeep: the longest tick, the most calls of a trapped thread between two looks at the clock, when a
+    # thread counts as busy, how long after its last growth a debt counts as growing, and after how many ticks
+    # what was idle at a burst's end has gone to its slabs.
     tick_max_ms: int = _mirrors("upkeep.c", "TICK_MAX_MS", 250)
-    poll_calls: int = _mirrors("upkeep.c", "POLL_CALLS", 64)
+    skip_calls: int = _mirrors("upkeep.c", "SKIP_MAX", 63)
     busy_trips: int = _mirrors("upkeep.c", "BUSY_TRIPS", 64)
+    growth_ms: int = _mirrors("upkeep.c", "GROWTH_MS", 20)
+    settle_ticks: int = _mirrors("upkeep.c", "SETTLE_TICKS", 3)
 
     always_slow: bool = False
+    is_limited: bool = False
     page_b: int = 4 * KIB
     outside_max_b: int = 1 << 47
 

@@ -7,12 +7,16 @@ and, if any of its units is dirty, in the list of ages.
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from hakmem.model.arena import SUPERSLAB_UNITS, Arena, superslabs_within
 from hakmem.model.failures import require
 from hakmem.model.policy import World
 from hakmem.model.size_class import round_up
 from hakmem.spec.size_classes import UNIT_B
+
+LONG_AGO: Final = 0
+"""The stamp of what has been unused for long: it is due for a purge at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +159,8 @@ class Pool:
 
     def _cut(self, span: FreeSpan, unit: int, units: int) -> bool:
         """Takes a run out of a free span; what is left over stays free. True if the run is zero."""
-        self._remove(span)
-        for first, end in (span.unit, unit), (unit + units, span.end):
-            if first != end:
-                self._insert(FreeSpan(first, end - first, self._dirty(first, end - first), span.stamp_ms))
+        place = self._remove(span)
+        self._insert_left_over(span, place, unit, unit + units)
         self.used_units += units
         is_zero = self._dirty(unit, units) == 0
         if not is_zero:
@@ -169,51 +171,84 @@ class Pool:
         self.arena.set_dirty(unit, dirty)
         self.used_units -= units
         self._insert_merged(FreeSpan(unit, units, self._dirty(unit, units), stamp_ms))
+        if self.policy.is_limited and units >= self.policy.shrink_trigger_units:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Where address space is limited, a long free span at the arena's end goes back at once."""
+        last = self._by_end.get(self.arena.committed)
+        if last is None or last.units < self.policy.shrink_least_units:
+            return
+        place = self._remove(last)
+        self.arena.shrink(last.unit)
+        left = self.arena.committed - last.unit
+        if left:
+            self._insert(FreeSpan(last.unit, left, self._dirty(last.unit, left), last.stamp_ms), place)
+        self.counters["superslabs_returned"] += (last.units - left) // SUPERSLAB_UNITS
 
     def _dirty(self, unit: int, units: int) -> int:
         return self.arena.dirty_units(unit, units)
 
     def _insert_merged(self, span: FreeSpan) -> None:
-        """Inserts a free run, made one with its free neighbours."""
-        parts = [span]
-        for neighbour in self._by_end.get(span.unit), self._by_unit.get(span.end):
-            if neighbour is not None:
-                self._remove(neighbour)
-                parts.append(neighbour)
+        """Inserts a free run, made one with its free neighbours.
+
+        The part with the most dirty units gives the stamp and the place in the list of ages: a new span joins
+        at the newest end, or at the oldest if it has been unused for long.
+        """
+        neighbours = [self._by_end.get(span.unit), self._by_unit.get(span.end)]
+        parts = [span, *(neighbour for neighbour in neighbours if neighbour is not None)]
+        eldest = max(parts, key=lambda part: part.dirty)
+        for part in parts[1:]:
+            if part is not eldest:
+                self._remove(part)
+        place = self._remove(eldest) if eldest is not span else self._place_of_new(span)
         self._insert(
             FreeSpan(
                 min(part.unit for part in parts),
                 sum(part.units for part in parts),
                 sum(part.dirty for part in parts),
-                max(parts, key=lambda part: part.dirty).stamp_ms,
-            )
+                eldest.stamp_ms,
+            ),
+            place,
         )
 
-    def _insert(self, span: FreeSpan) -> None:
+    def _insert_left_over(self, span: FreeSpan, place: int, first: int, end: int) -> None:
+        """Inserts what a span, once at `place` in the list of ages, has before `first` and from `end` on."""
+        for begin, stop in (span.unit, first), (end, span.end):
+            if begin != stop:
+                left = FreeSpan(begin, stop - begin, self._dirty(begin, stop - begin), span.stamp_ms)
+                self._insert(left, place)
+
+    def _place_of_new(self, span: FreeSpan) -> int:
+        return 0 if span.stamp_ms == LONG_AGO else len(self.ages)
+
+    def _insert(self, span: FreeSpan, place: int) -> None:
+        """Inserts a span; `place` is its index in the list of ages, if it has dirty units."""
         self._by_unit[span.unit] = self._by_end[span.end] = span
         self.bins[self._bin_of(span.units)].insert(0, span)
         self.free_units += span.units
         self.dirty_units += span.dirty
         if span.dirty:
-            is_oldest = self.ages and span.stamp_ms <= self.ages[0].stamp_ms
-            self.ages.insert(0 if is_oldest else len(self.ages), span)
+            self.ages.insert(place, span)
 
-    def _remove(self, span: FreeSpan) -> None:
+    def _remove(self, span: FreeSpan) -> int:
+        """Removes a span; gives the place that it had in the list of ages, or that a new one would get."""
         del self._by_unit[span.unit], self._by_end[span.end]
         self.bins[self._bin_of(span.units)].remove(span)
         self.free_units -= span.units
         self.dirty_units -= span.dirty
-        if span.dirty:
-            self.ages.remove(span)
+        if not span.dirty:
+            return len(self.ages)
+        place = self.ages.index(span)
+        del self.ages[place]
+        return place
 
     def _purge_piece(self, span: FreeSpan) -> None:
         """Purges a piece of a span with dirty units: from the first of them on, of bounded length."""
-        self._remove(span)
+        place = self._remove(span)
         unit = self.arena.dirty_runs(span.unit, span.units)[0][0]
         end = min(unit + self.policy.purge_units, span.end)
-        for first, stop in (span.unit, unit), (end, span.end):
-            if first != stop:
-                self._insert(FreeSpan(first, stop - first, self._dirty(first, stop - first), span.stamp_ms))
+        self._insert_left_over(span, place, unit, end)
         self.counters["purges"] += 1
         for first, count in self.arena.dirty_runs(unit, end - unit):
             self.arena.purge(first, count)
@@ -246,6 +281,8 @@ class Pool:
         require(binned == spans, "the bins hold other spans than the pool")
         aged = sorted(self.ages, key=lambda span: span.unit)
         require(aged == [span for span in spans if span.dirty], "the ages are not those of the dirty spans")
+        stamps = [span.stamp_ms for span in self.ages]
+        require(stamps == sorted(stamps), "the list of ages is not in order")
         require(self.free_units == sum(span.units for span in spans), "free_units is wrong")
         require(self.dirty_units == sum(span.dirty for span in spans), "dirty_units is wrong")
         require(self.used_units == sum(self.used.values()), "used_units is wrong")

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from hakmem.model.central import Central
+from hakmem.model.central import Central, Source
 from hakmem.model.failures import require
 from hakmem.model.policy import World
 from hakmem.model.size_class import CLASSES, round_up
@@ -80,13 +80,39 @@ class Bin:
         return chain
 
 
+@dataclass(slots=True)
+class Watch:
+    """What upkeep remembers of one thread; see upkeep.
+
+    skip_calls, skipped_calls: calls between two looks at the clock, and those since the last look.
+    look_ms: the last look.
+    trap_ms, trap_trips: when the trap was set, and trips since.
+    debt_units, debt_flow_b: the most dirty units since the tick that was due at debt_tick_ms; the most flow.
+    growth_ms: when one of them last grew.
+    settled_flow_b: the flow that has been settled.
+    """
+
+    skip_calls: int = 0
+    skipped_calls: int = 0
+    look_ms: int = 0
+    trap_ms: int = 0
+    trap_trips: int = 0
+    debt_units: int = 0
+    debt_flow_b: int = 0
+    debt_tick_ms: int = 0
+    growth_ms: int = 0
+    settled_flow_b: int = 0
+
+
 class ThreadCache:
     """One thread's cache. When its thread ends it waits, empty, for the next thread.
 
     lease_b: its part of the budget, bytes.
+    flow_b: bytes that its calls gave to slabs, less those that they took from slabs.
     spare_b: bytes in the spares as the owner knows it: what others took is noticed at the next tick.
     events, events_seen: trips past the bins, and how many of them an upkeep tick has seen.
-    trapped: every call takes the slow path; trapped_calls, trap_trips, trap_ms, debt_units: see upkeep.
+    trapped: every call takes the slow path.
+    watch: what upkeep remembers of the thread.
     calls: class -> the count flavour's counters.
     """
 
@@ -98,8 +124,9 @@ class ThreadCache:
         self.bins = {c: Bin() for c in CLASSES}
         self.lease_b = self.spare_b = 0
         self.events = self.events_seen = 0
+        self.flow_b = 0
         self.trapped = False
-        self.trapped_calls = self.trap_trips = self.trap_ms = self.debt_units = 0
+        self.watch = Watch()
         self.calls: dict[int, Counter[str]] = {c: Counter() for c in CLASSES}
 
     # What calls do.
@@ -114,6 +141,8 @@ class ThreadCache:
             chain, source = self.centrals[c].get(entry.limit)
             if not chain:
                 return None, True
+            if source is not Source.TRANSFER:
+                self.flow_b -= len(chain) * SIZE_CLASSES[c].block_b
             self.calls[c][source] += 1
         else:
             chain = self._take_own_spare(c)
@@ -134,7 +163,7 @@ class ThreadCache:
         if not old:
             return False
         self._raise_limit(c)
-        self.centrals[c].put(old)
+        self._put(c, old)
         return True
 
     # What upkeep does.
@@ -190,8 +219,12 @@ class ThreadCache:
             return old
         if not old:
             return chain
-        self.centrals[c].put(chain)
+        self._put(c, chain)
         return old
+
+    def _put(self, c: int, chain: Chain) -> None:
+        if not self.centrals[c].put(chain):
+            self.flow_b += len(chain) * SIZE_CLASSES[c].block_b
 
     # How limits grow.
 

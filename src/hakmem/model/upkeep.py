@@ -2,13 +2,13 @@
 
 Calls that went past the thread cache come by here. Twice per purge delay one of them runs a tick: what nobody
 used since the last tick goes to its slabs, wholly free slabs to the pool, and the pool's longest unused pages
-to the system. While more dirty memory is free than may be retained there is a debt, and threads are trapped:
-each of their calls comes by, so that one that loops on a bin notices the clock.
+to the system. While more dirty memory is free than may be retained there is a debt; while that is so, or much
+went to slabs that ticks have not settled, threads are trapped: each of their calls comes by, so that one that
+loops on a bin notices the clock.
 """
 
-from hakmem.model.central import LONG_AGO
 from hakmem.model.policy import World
-from hakmem.model.span import Pool
+from hakmem.model.span import LONG_AGO, Pool
 from hakmem.model.thread import Threads
 from hakmem.model.thread_cache import Centrals, ThreadCache
 from hakmem.spec.size_classes import UNIT_B
@@ -32,12 +32,22 @@ class Upkeep:
         self._watch_debt(cache)
 
     def trapped_call(self, cache: ThreadCache) -> None:
-        """For each call on the slow path that the thread's own bins served."""
-        cache.trapped_calls += 1
-        if cache.trapped_calls % self.policy.poll_calls == 0:
-            self._tick(cache)
-            if not self._in_debt:
-                cache.trapped = False
+        """For each call on the slow path that the thread's own bins served.
+
+        The longer the clock stands still, the faster is the loop, and the more calls are skipped between two
+        looks; a thread that calls now and then looks each time.
+        """
+        watch = cache.watch
+        if watch.skipped_calls < watch.skip_calls:
+            watch.skipped_calls += 1
+            return
+        is_fast = self.clock.now_ms == watch.look_ms
+        watch.skip_calls = min(2 * watch.skip_calls + 1, self.policy.skip_calls) if is_fast else 0
+        watch.skipped_calls = 0
+        watch.look_ms = self.clock.now_ms
+        self._tick(cache)
+        if not self._in_debt and not self._is_unsettled(cache):
+            cache.trapped = False
 
     def trim(self, cache: ThreadCache, pad_b: int) -> bool:
         """Gives back all that is free but `pad_b` bytes; True if anything went."""
@@ -85,16 +95,42 @@ class Upkeep:
             central.age(LONG_AGO, everything=False)
 
     def _watch_debt(self, cache: ThreadCache) -> None:
-        """Traps the thread if the debt grew or the clock moved; springs the trap after some trips."""
-        dirty = self.pool.dirty_units
-        if not self._in_debt:
+        """Traps the thread if there is more to collect or the clock moved; springs it after some trips."""
+        watch, grows = cache.watch, self._debt_grows(cache)
+        if not self._in_debt and not self._is_unsettled(cache):
             cache.trapped = False
-        elif dirty > cache.debt_units or self.clock.now_ms != cache.trap_ms:
-            cache.trap_ms = self.clock.now_ms
-            cache.trap_trips = 0
+        elif grows or self.clock.now_ms != watch.trap_ms:
+            watch.trap_ms = self.clock.now_ms
+            watch.trap_trips = 0
             cache.trapped = True
         else:
-            cache.trap_trips += 1
-            if cache.trap_trips == self.policy.busy_trips:
+            watch.trap_trips += 1
+            if watch.trap_trips == self.policy.busy_trips:
                 cache.trapped = False
-        cache.debt_units = dirty
+
+    def _debt_grows(self, cache: ThreadCache) -> bool:
+        """Whether there is more to collect than the thread saw since the last tick, or was a moment ago."""
+        watch = cache.watch
+        if watch.debt_tick_ms != self.next_ms:
+            watch.debt_tick_ms = self.next_ms
+            watch.debt_units = 0
+        if self.pool.dirty_units > watch.debt_units or cache.flow_b > watch.debt_flow_b:
+            watch.growth_ms = self.clock.now_ms
+        watch.debt_units = max(watch.debt_units, self.pool.dirty_units)
+        watch.debt_flow_b = max(watch.debt_flow_b, cache.flow_b)
+        return self.clock.now_ms - watch.growth_ms <= self.policy.growth_ms
+
+    def _is_unsettled(self, cache: ThreadCache) -> bool:
+        """Whether much went to slabs lately, which may be pinned by blocks that idle caches hold.
+
+        Ticks collect those; after some ticks, or when slabs gave more than they got, it is settled.
+        """
+        watch = cache.watch
+        flow_b = cache.flow_b - watch.settled_flow_b
+        if 0 <= flow_b <= self.settings.retain:
+            return False
+        settle_ms = self.policy.settle_ticks * self._tick_ms
+        if flow_b >= 0 and self.clock.now_ms - watch.growth_ms <= settle_ms:
+            return True
+        watch.settled_flow_b = watch.debt_flow_b = cache.flow_b
+        return False
