@@ -1,8 +1,9 @@
 /* check.h -- the harness of a test program: named cases, checks that say where and why, random numbers with a seed.
  *
- * Each case runs in a child process of its own, so that it starts with a heap that was never used, may set HAKMEM_* and
- * close or break what it likes. `program` runs all cases, `program NAME...` some; `program --here NAME` runs one without
- * a child, for a debugger. TEST_SEED sets the seed, TEST_SCALE the amount of work in percent. */
+ * Each case runs in a process of its own, started anew, so that it has a heap that was never used and may break what it
+ * likes. CASE_WITH names environment variables as well: settings are read when the process starts. `program` runs all
+ * cases, `program NAME...` some; `program --here NAME` runs one in this process and with its environment, for a debugger.
+ * TEST_SEED sets the seed, TEST_SCALE the amount of work in percent. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -32,9 +33,11 @@ enum { CHECK_CASE_SECONDS = 150 };
 typedef struct check_case {
     const char *name;
     void (*run)(void);
+    const char *settings[6]; /* "NAME=value" */
 } check_case_t;
 
-#define CASE(function) {#function, function}
+#define CASE(function) {#function, function, {NULL}}
+#define CASE_WITH(function, ...) {#function, function, {__VA_ARGS__}}
 #define CHECK_MAIN(...) \
     int main(int argc, char **argv) { \
         static const check_case_t cases[] = {__VA_ARGS__}; \
@@ -143,14 +146,15 @@ static inline size_t check_resident(void) {
     return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static inline bool check_run_case(const check_case_t *one) {
+static inline bool check_run_case(const char *program, const check_case_t *one) {
     fflush(NULL);
     pid_t pid = fork();
     if (pid < 0) return false;
     if (pid == 0) {
         alarm(CHECK_CASE_SECONDS);
-        one->run();
-        exit(0);
+        for (int i = 0; i < 6 && one->settings[i] != NULL; i++) putenv((char *)one->settings[i]);
+        execl("/proc/self/exe", program, "--here", one->name, (char *)NULL);
+        _exit(127);
     }
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
@@ -170,14 +174,14 @@ static inline int check_main(int argc, char **argv, const check_case_t *cases, s
     bool here = argc > 1 && strcmp(argv[1], "--here") == 0;
     int first = here ? 2 : 1;
     size_t failures = 0, runs = 0;
-    printf("seed %llu\n", (unsigned long long)check_seed());
+    if (!here) printf("seed %llu\n", (unsigned long long)check_seed());
     for (size_t i = 0; i < count; i++) {
         bool wanted = first == argc;
         for (int k = first; k < argc; k++) wanted = wanted || strcmp(argv[k], cases[i].name) == 0;
         if (!wanted) continue;
         runs++;
         if (here) cases[i].run();
-        else failures += !check_run_case(&cases[i]);
+        else failures += !check_run_case(argv[0], &cases[i]);
     }
     if (runs == 0) fprintf(stderr, "no such case; there are:\n");
     for (size_t i = 0; runs == 0 && i < count; i++) fprintf(stderr, "  %s\n", cases[i].name);

@@ -125,7 +125,8 @@ static void allocate(player_t *player, held_t *held) {
 
 static void release(player_t *player, held_t *held) {
     walk(held, held->size, true);
-    if (CHECK_SANITIZER != CHECK_SANITIZER_THREAD && check_below(&player->random, 5000) == 0) CHECK(hak_owns(held->block));
+    bool may_ask = CHECK_SANITIZER != CHECK_SANITIZER_THREAD;
+    if (may_ask && check_below(&player->random, 5000) == 0) CHECK(hak_owns(held->block));
     hak_free(held->block);
     player->live -= held->size;
     held->block = NULL;
@@ -154,7 +155,8 @@ static void hand_over(player_t *player, held_t *held) {
     *letter = *held;
     player->live -= held->size;
     held->block = NULL;
-    held_t *got = atomic_exchange_explicit(&mailboxes[check_below(&player->random, MAILBOXES)], letter, memory_order_acq_rel);
+    _Atomic(held_t *) *mailbox = &mailboxes[check_below(&player->random, MAILBOXES)];
+    held_t *got = atomic_exchange_explicit(mailbox, letter, memory_order_acq_rel);
     if (got == NULL) return;
     *held = *got;
     player->live += got->size;
@@ -209,29 +211,54 @@ static void run(size_t operations) {
 static void with_default_settings(void) { run(4000000); }
 
 static void while_memory_goes_back_all_the_time(void) {
-    setenv("HAKMEM_PURGE_DELAY_MS", "4", 1);
-    setenv("HAKMEM_RETAIN", "0", 1);
     run(1000000);
 }
 
 static void with_the_smallest_caches(void) {
-    setenv("HAKMEM_CACHE_BLOCKS", "1", 1);
-    setenv("HAKMEM_CACHE_LIMIT", "0", 1);
     run(800000);
 }
 
 static void with_background_purge_and_prewarmed_bins(void) {
-    setenv("HAKMEM_BACKGROUND_PURGE", "1", 1);
-    setenv("HAKMEM_PREWARM", "start", 1);
-    setenv("HAKMEM_PURGE_DELAY_MS", "20", 1);
     run(800000);
 }
 
 static void in_an_arena_that_is_too_small(void) {
     may_run_out = true;
-    setenv("HAKMEM_ARENA_MAX", "64M", 1);
     run(800000);
 }
 
-CHECK_MAIN(CASE(with_default_settings), CASE(while_memory_goes_back_all_the_time), CASE(with_the_smallest_caches),
-           CASE(with_background_purge_and_prewarmed_bins), CASE(in_an_arena_that_is_too_small))
+/* A large block that realloc moves away gives its place to whoever asks next, at once. */
+static void *grow_large(void *argument) {
+    for (size_t i = check_scaled(40000); i != 0; i--) {
+        char *block = hak_malloc(300000), *fence = hak_malloc(40000);
+        block[0] = 7;
+        block = hak_realloc(block, 700000);
+        CHECK(block != NULL && block[0] == 7);
+        hak_free(fence);
+        hak_free(block);
+    }
+    return argument;
+}
+static void *take_large(void *argument) {
+    for (size_t i = check_scaled(120000); i != 0; i--) hak_free(hak_malloc(300000));
+    return argument;
+}
+
+static void large_blocks_move_while_others_take_their_places(void) {
+    pthread_t threads[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) {
+        CHECK_EQUAL(pthread_create(&threads[i], NULL, i % 2 == 0 ? grow_large : take_large, NULL), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) CHECK_EQUAL(pthread_join(threads[i], NULL), 0);
+    while (hak_trim(0)) {
+    }
+    CHECK_EQUAL(hak_span_totals().used_units, 0);
+}
+
+CHECK_MAIN(CASE(with_default_settings),
+           CASE_WITH(while_memory_goes_back_all_the_time, "HAKMEM_PURGE_DELAY_MS=4", "HAKMEM_RETAIN=0"),
+           CASE_WITH(with_the_smallest_caches, "HAKMEM_CACHE_BLOCKS=1", "HAKMEM_CACHE_LIMIT=0"),
+           CASE_WITH(with_background_purge_and_prewarmed_bins, "HAKMEM_BACKGROUND_PURGE=1", "HAKMEM_PREWARM=start",
+                     "HAKMEM_PURGE_DELAY_MS=20"),
+           CASE(large_blocks_move_while_others_take_their_places),
+           CASE_WITH(in_an_arena_that_is_too_small, "HAKMEM_ARENA_MAX=64M"))

@@ -81,7 +81,9 @@ static void blocks_of_every_class_are_distinct_and_slabs_go_when_all_are_back(vo
             blocks[k] = blocks[i - 1];
             blocks[i - 1] = block;
         }
-        for (size_t i = 0; i < count; i += 50) hak_central_push(c, chain_of(blocks + i, count - i < 50 ? (uint32_t)(count - i) : 50), 0);
+        for (size_t i = 0; i < count; i += 50) {
+            hak_central_push(c, chain_of(blocks + i, count - i < 50 ? (uint32_t)(count - i) : 50), 0);
+        }
         hak_central_age(c, true, 0);
         hak_class_figures_t figures = hak_central_figures(c);
         CHECK(figures.slabs_made >= 1);

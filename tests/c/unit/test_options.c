@@ -103,12 +103,13 @@ static void sizes_take_one_suffix_and_integers_none(void) {
     }
 }
 
-static void each_bool_is_one_of_eight_words(void) {
-    static const char *const words[] = {"0", "1", "no", "yes", "off", "on", "false", "true"};
+static void each_bool_is_0_or_1(void) {
     for (size_t i = 0; i < ROWS; i++) {
         if (strcmp(rows[i].kind, "BOOL") != 0) continue;
-        for (size_t k = 0; k < 8; k++) accepts(&rows[i], words[k], k % 2);
+        accepts(&rows[i], "0", 0);
+        accepts(&rows[i], "1", 1);
         refuses(&rows[i], "2");
+        refuses(&rows[i], "-1");
         refuses(&rows[i], "");
         refuses(&rows[i], "maybe");
     }
@@ -177,5 +178,5 @@ static void a_set_user_id_process_reads_nothing(void) {
 }
 
 CHECK_MAIN(CASE(each_number_is_taken_within_its_range_alone), CASE(sizes_take_one_suffix_and_integers_none),
-           CASE(each_bool_is_one_of_eight_words), CASE(each_choice_is_one_of_its_words), CASE(a_path_is_taken_as_it_is),
+           CASE(each_bool_is_0_or_1), CASE(each_choice_is_one_of_its_words), CASE(a_path_is_taken_as_it_is),
            CASE(an_unknown_name_is_told_and_ignored), CASE(a_set_user_id_process_reads_nothing))

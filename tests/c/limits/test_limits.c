@@ -1,0 +1,203 @@
+/* test_limits.c -- the limits of DESIGN.md section 6 and what it says about purging, as far as a test can see them.
+ *
+ * Not under sanitizers: their own memory and their pace are not this heap's. */
+#include <pthread.h>
+#include <time.h>
+
+#include "../check.h"
+#include "hakmem.h"
+#include "span.h"
+#include "stats.h"
+#include "thread.h"
+
+#define MIB ((size_t)1 << 20)
+
+static void *touched(size_t size) {
+    char *block = hak_malloc(size);
+    CHECK(block != NULL);
+    for (size_t at = 0; at < size; at += 4096) block[at] = 1;
+    return block;
+}
+
+static uint64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+/* Blocks in bins and spares; what is in the central store is free memory, not cached by a thread. */
+static void add_cached(hak_cache_t *cache, void *context) {
+    size_t *bytes = context;
+    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) *bytes += (size_t)hak_cache_blocks(cache, c) * hak_classes[c].size;
+}
+static size_t cached_bytes(void) {
+    size_t bytes = 0;
+    hak_thread_visit(add_cached, &bytes, true);
+    return bytes;
+}
+
+static void work_a_little(void) {
+    hak_free(hak_malloc(200000));
+    usleep(10000);
+}
+static void burst(void **blocks, size_t total, check_random_t *random) {
+    size_t count = 0;
+    for (size_t bytes = 0; bytes < total; count++) {
+        size_t size = check_log_uniform(random, 16, 32768);
+        blocks[count] = hak_malloc(size);
+        CHECK(blocks[count] != NULL);
+        bytes += size;
+    }
+    while (count != 0) hak_free(blocks[--count]);
+}
+
+static void caches_of_one_thread_stay_within_two_mebibytes_in_a_small_program(void) {
+    static void *blocks[1 << 20];
+    check_random_t random = {check_seed()};
+    for (int i = 0; i < 5; i++) burst(blocks, 64 * MIB, &random);
+    /* The burst itself was a live heap with a budget of its own; what it left behind is looked at by ticks. */
+    for (uint64_t end = now_ms() + 1000; now_ms() < end;) work_a_little();
+    hak_totals_t totals = hak_stats_totals();
+    CHECK_MOST(cached_bytes(), larger(2 * MIB, totals.live / 8) + MIB);
+}
+
+static pthread_barrier_t barrier;
+static void *burst_and_wait(void *argument) {
+    check_random_t random = {check_seed() + (uintptr_t)argument};
+    void **blocks = malloc(sizeof *blocks << 18);
+    for (int i = 0; i < 3; i++) burst(blocks, 8 * MIB, &random);
+    pthread_barrier_wait(&barrier); /* measured between the two */
+    pthread_barrier_wait(&barrier);
+    free(blocks);
+    return NULL;
+}
+
+static void caches_of_many_threads_stay_within_the_budget_and_go_with_them(void) {
+    enum { THREADS = 32 };
+    pthread_t threads[THREADS];
+    pthread_barrier_init(&barrier, NULL, THREADS + 1);
+    for (uintptr_t i = 0; i < THREADS; i++) CHECK_EQUAL(pthread_create(&threads[i], NULL, burst_and_wait, (void *)i), 0);
+    pthread_barrier_wait(&barrier);
+    size_t live = hak_span_used_units() << HAK_UNIT_SHIFT;
+    size_t cached = cached_bytes();
+    printf("        32 threads cache %zu KiB of %zu KiB in use\n", cached >> 10, live >> 10);
+    /* A bin that the budget has nothing for holds two blocks and a spare of two. */
+    size_t least = 0;
+    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) least += 4 * (size_t)hak_classes[c].size;
+    CHECK_MOST(cached, smaller(32 * MIB, larger(live / 8, 2 * MIB)) + THREADS * least);
+    pthread_barrier_wait(&barrier);
+    for (int i = 0; i < THREADS; i++) CHECK_EQUAL(pthread_join(threads[i], NULL), 0);
+    CHECK_EQUAL(cached_bytes(), 0); /* a thread that exits holds none */
+    while (hak_trim(0)) {
+    }
+    CHECK_EQUAL(hak_span_totals().used_units, 0);
+}
+
+static void descriptors_cost_half_a_percent_at_most(void) {
+    void *blocks[1000];
+    for (int i = 0; i < 1000; i++) blocks[i] = hak_malloc(MIB);
+    hak_totals_t totals = hak_stats_totals();
+    CHECK(totals.mapped >= 1000 * MIB);
+    CHECK_MOST(totals.metadata, totals.mapped / 200 + MIB);
+    for (int i = 0; i < 1000; i++) hak_free(blocks[i]);
+}
+
+/* Frees a burst that left `kept` bytes in use, then lives on with a little work of one kind. */
+static void check_purged(size_t kept, void (*work)(void)) {
+    static void *burst_blocks[1000];
+    void *keep = touched(kept);
+    for (int i = 0; i < 200; i++) burst_blocks[i] = touched(i % 2 == 0 ? MIB : 20000);
+    size_t full = check_resident();
+    for (int i = 0; i < 200; i++) hak_free(burst_blocks[i]);
+    for (uint64_t end = now_ms() + 1200; now_ms() < end;) work();
+    size_t unpurged = hak_span_dirty_units() << HAK_UNIT_SHIFT;
+    CHECK_MOST(unpurged, larger(8 * MIB, kept / 8) + MIB);
+    CHECK_MOST(check_resident(), full - 80 * MIB);
+    hak_free(keep);
+}
+
+static void loop_on_one_size(void) {
+    for (int i = 0; i < 1000; i++) hak_free(hak_malloc(64));
+}
+static void loop_on_a_few_sizes(void) {
+    void *blocks[50];
+    for (int i = 0; i < 50; i++) blocks[i] = hak_malloc(16 + 40 * (size_t)i);
+    for (int i = 0; i < 50; i++) hak_free(blocks[i]);
+    usleep(100);
+}
+
+static void free_memory_goes_back_after_the_delay_with_a_little_work(void) { check_purged(MIB, work_a_little); }
+static void free_memory_goes_back_in_a_loop_of_one_size(void) { check_purged(MIB, loop_on_one_size); }
+static void free_memory_goes_back_in_a_loop_of_a_few_sizes(void) { check_purged(MIB, loop_on_a_few_sizes); }
+static void a_large_live_heap_may_keep_an_eighth(void) { check_purged(200 * MIB, loop_on_one_size); }
+
+static void be_silent(void) { usleep(10000); }
+static void free_memory_goes_back_in_silence_with_background_purge(void) {
+    check_purged(MIB, be_silent);
+}
+
+static void small_blocks_go_back_too(void) {
+    enum { BLOCKS = 1 << 20 };
+    static void *blocks[BLOCKS];
+    for (int i = 0; i < BLOCKS; i++) *(char *)(blocks[i] = hak_malloc(100)) = 1;
+    size_t full = check_resident();
+    for (int i = 0; i < BLOCKS; i++) hak_free(blocks[i]);
+    for (uint64_t end = now_ms() + 1500; now_ms() < end;) loop_on_one_size();
+    CHECK_MOST(hak_span_dirty_units() << HAK_UNIT_SHIFT, 9 * MIB);
+    CHECK_MOST(check_resident(), full - 90 * MIB);
+}
+
+static void trimming_gives_back_at_once(void) {
+    void *blocks[100];
+    for (int i = 0; i < 100; i++) blocks[i] = touched(MIB);
+    size_t full = check_resident();
+    for (int i = 0; i < 100; i++) hak_free(blocks[i]);
+    CHECK(hak_trim(20 * MIB));
+    CHECK_MOST(check_resident(), full - 78 * MIB);
+    CHECK(hak_span_dirty_units() << HAK_UNIT_SHIFT <= 20 * MIB);
+    CHECK(hak_trim(0));
+    CHECK_EQUAL(hak_span_dirty_units(), 0);
+    CHECK_MOST(check_resident(), full - 98 * MIB);
+    CHECK(!hak_trim(0));
+}
+
+static void *hold_and_idle(void *argument) {
+    check_random_t random = {check_seed() + (uintptr_t)argument};
+    void **blocks = malloc(sizeof *blocks << 18);
+    burst(blocks, 8 * MIB, &random);
+    free(blocks);
+    pthread_barrier_wait(&barrier);
+    pthread_barrier_wait(&barrier);
+    return NULL;
+}
+
+/* Threads that sleep for ever do not hold spares for ever, while somebody else works. */
+static void idle_threads_give_up_their_spares(void) {
+    enum { THREADS = 16 };
+    pthread_t threads[THREADS];
+    pthread_barrier_init(&barrier, NULL, THREADS + 1);
+    for (uintptr_t i = 0; i < THREADS; i++) CHECK_EQUAL(pthread_create(&threads[i], NULL, hold_and_idle, (void *)i), 0);
+    pthread_barrier_wait(&barrier);
+    size_t before = cached_bytes();
+    for (uint64_t end = now_ms() + 1500; now_ms() < end;) work_a_little();
+    size_t after = cached_bytes();
+    printf("        16 idle threads cache %zu KiB, a second later %zu KiB\n", before >> 10, after >> 10);
+    CHECK_MOST(after, before);
+    pthread_barrier_wait(&barrier);
+    for (int i = 0; i < THREADS; i++) CHECK_EQUAL(pthread_join(threads[i], NULL), 0);
+}
+
+CHECK_MAIN(CASE(caches_of_one_thread_stay_within_two_mebibytes_in_a_small_program),
+           CASE(caches_of_many_threads_stay_within_the_budget_and_go_with_them),
+           CASE(descriptors_cost_half_a_percent_at_most),
+           CASE(free_memory_goes_back_after_the_delay_with_a_little_work),
+           CASE(free_memory_goes_back_in_a_loop_of_one_size),
+           CASE(free_memory_goes_back_in_a_loop_of_a_few_sizes),
+           CASE(a_large_live_heap_may_keep_an_eighth),
+           CASE_WITH(free_memory_goes_back_in_silence_with_background_purge, "HAKMEM_BACKGROUND_PURGE=1"),
+           CASE(small_blocks_go_back_too),
+           CASE(trimming_gives_back_at_once),
+           CASE(idle_threads_give_up_their_spares))
