@@ -247,12 +247,11 @@ static void *resize_large(void *block, size_t old_size, size_t size) {
         hak_upkeep(hak_thread_cache());
         return block;
     }
+    /* Another thread may get the old span before the move has returned. */
+    if (HAK_DEBUG) hak_guard_take(block, "realloc");
     void *moved = hak_large_move(unit, size);
+    if (HAK_DEBUG) hak_guard_give(moved != NULL ? moved : block, moved != NULL ? size : old_size);
     if (moved == NULL) return resize_by_copy(block, old_size, size);
-    if (HAK_DEBUG) {
-        hak_guard_take(block, "realloc");
-        hak_guard_give(moved, size);
-    }
     hak_upkeep(hak_thread_cache());
     return moved;
 }
@@ -266,7 +265,7 @@ void *hak_resize(void *block, size_t size) {
     if (size > PTRDIFF_MAX) return no_memory();
     size_t old_size = size_of(block, "realloc");
     bool in_arena = hak_arena_holds(block);
-    bool large = in_arena && old_size > HAK_MID_MAX && hak_page_map_class(hak_unit_of(block)) == HAK_CLASS_LARGE;
+    bool large = in_arena && hak_page_map_class(hak_unit_of(block)) == HAK_CLASS_LARGE;
     if (large && size > HAK_MID_MAX) return resize_large(block, old_size, size);
     if (!in_arena && hak_outside_size(block) == 0) return hak_foreign_resize(block, size);
     /* A block that stays at least half full stays where it is. */

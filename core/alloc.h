@@ -1,5 +1,5 @@
 /* alloc.h -- malloc, free, calloc, realloc and the aligned calls, whatever their doors are called.
- * May use: everything up to upkeep, and guard.
+ * May use: everything up to upkeep, guard and foreign.
  * The only layer that sets errno. All functions behave as their C and POSIX namesakes; free keeps errno. */
 #ifndef HAK_ALLOC_H
 #define HAK_ALLOC_H

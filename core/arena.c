@@ -65,14 +65,16 @@ static bool tables_cover(size_t units) {
     return true;
 }
 
-/* Reserves at least `units` units at the end of the range and returns how many; steps over what others have mapped there. */
+/* Reserves what is missing for `units` units in one run from the frontier on, and returns how many it reserved; steps over
+ * what others have mapped there, which moves the frontier. */
 static size_t reserve(size_t units) {
-    size_t least = hak_round_up(units, HAK_SUPERSLAB_UNITS);
-    size_t ahead = hak_max(STEP_BYTES / HAK_UNIT_SIZE, hak_arena.reserved_units / 2);
-    size_t size = hak_os_address_space_is_limited() ? least : hak_max(least, ahead);
-    size_t hop = STEP_BYTES / HAK_UNIT_SIZE;
-    while (!hak_arena.whole && hak_arena.reserved_units + least <= hak_arena.max_units) {
-        size = hak_min(size, hak_arena.max_units - hak_arena.reserved_units);
+    size_t step = STEP_BYTES / HAK_UNIT_SIZE;
+    size_t ahead = hak_os_address_space_is_limited() ? 0 : hak_max(step, hak_arena.reserved_units / 2);
+    size_t hop = step;
+    while (!hak_arena.whole) {
+        size_t least = hak_round_up(hak_arena.frontier_units + units - hak_arena.reserved_units, HAK_SUPERSLAB_UNITS);
+        if (hak_arena.reserved_units + least > hak_arena.max_units) break;
+        size_t size = hak_min(hak_max(least, ahead), hak_arena.max_units - hak_arena.reserved_units);
         void *at = hak_unit_address(hak_arena.reserved_units);
         hak_reserved_t result = hak_os_reserve_at(at, size << HAK_UNIT_SHIFT);
         if (result == HAK_RESERVED) {
@@ -80,10 +82,10 @@ static size_t reserve(size_t units) {
             return size;
         }
         if (size > least) {
-            size = hak_max(least, size / 2);
+            ahead = size / 2;
         } else if (result == HAK_TAKEN) {
             hak_arena.reserved_units += hop;
-            hak_arena.committed_units = hak_arena.reserved_units;
+            hak_arena.frontier_units = hak_arena.reserved_units;
             hop *= 2;
         } else {
             break;
@@ -103,9 +105,9 @@ static void apply_huge_policy(size_t first, size_t count) {
     if (count != 0) hak_os_huge_pages(hak_unit_address(first), count << HAK_UNIT_SHIFT, huge_policy);
 }
 
-/* Commits `units` units from the end of what is committed, or more where that is cheap; how many, or 0. */
+/* Commits `units` units from the frontier on, or more where that is cheap; how many, or 0. */
 static size_t commit(size_t units) {
-    size_t first = hak_arena.committed_units;
+    size_t first = hak_arena.frontier_units;
     size_t left = hak_arena.reserved_units - first;
     size_t spare = hak_min(first / 8, COMMIT_MAX_BYTES / HAK_UNIT_SIZE);
     size_t least = hak_min(hak_round_up(first + units, HAK_SUPERSLAB_UNITS) - first, left);
@@ -120,7 +122,7 @@ static size_t commit(size_t units) {
 size_t hak_arena_grow(size_t units, size_t *got) {
     if (units > hak_arena.max_units) return 0;
     size_t reserved = 0;
-    if (hak_arena.committed_units + units > hak_arena.reserved_units) {
+    if (hak_arena.frontier_units + units > hak_arena.reserved_units) {
         reserved = reserve(units);
         if (reserved == 0) return 0;
     }
@@ -130,8 +132,9 @@ size_t hak_arena_grow(size_t units, size_t *got) {
         if (reserved != 0) hak_os_release(hak_unit_address(hak_arena.reserved_units), reserved << HAK_UNIT_SHIFT);
         return 0;
     }
-    size_t first = hak_arena.committed_units;
+    size_t first = hak_arena.frontier_units;
     apply_huge_policy(first, count);
+    hak_arena.frontier_units = first + count;
     hak_arena.committed_units = first + count;
     /* Relaxed: whoever frees a block of the new part got it from a thread that ran this first. */
     hak_store_relaxed(&hak_arena.size, (first + count) << HAK_UNIT_SHIFT);
@@ -151,14 +154,17 @@ static void place(uintptr_t base, size_t max_bytes, uintptr_t top) {
     hak_arena.live = (_Atomic uint64_t *)(dirty - max_units * LIVE_BITS / 8);
     /* Unit 0 stands for "none"; with larger pages what shares its page stays unused with it. */
     hak_arena.committed_units = hak_max(1, hak_os_page_size() >> HAK_UNIT_SHIFT);
+    hak_arena.frontier_units = hak_arena.committed_units;
 }
 
 size_t hak_arena_shrink(size_t unit) {
     size_t first = hak_round_up(unit, HAK_SUPERSLAB_UNITS);
-    if (hak_arena.whole || first >= hak_arena.committed_units) return hak_arena.committed_units;
+    bool foreign = hak_arena.frontier_units != hak_arena.committed_units;
+    if (hak_arena.whole || foreign || first >= hak_arena.committed_units) return hak_arena.committed_units;
     hak_os_release(hak_unit_address(first), (hak_arena.reserved_units - first) << HAK_UNIT_SHIFT);
     hak_dirty_clear(first, hak_arena.committed_units - first);
     hak_arena.reserved_units = first;
+    hak_arena.frontier_units = first;
     hak_arena.committed_units = first;
     hak_store_relaxed(&hak_arena.size, first << HAK_UNIT_SHIFT);
     return first;

@@ -14,6 +14,7 @@
 #define HAK_ARENA_H
 
 #include "atomic.h"
+#include "os.h"
 #include "size_class.h"
 
 #define HAK_ARENA_MAX ((size_t)1 << 42)
@@ -60,8 +61,9 @@ typedef struct hak_arena {
     hak_unit_t *units;
     uint64_t *dirty; /* a bit a unit: its pages may be resident and not zero */
     _Atomic uint64_t *live; /* debug flavour: a bit for each 16 bytes; see guard.h */
-    size_t committed_units;
-    size_t reserved_units;
+    size_t committed_units; /* units below are committed, or foreign and stepped over; the tables cover them */
+    size_t frontier_units;  /* where the next commit begins: the same, or behind a foreign mapping */
+    size_t reserved_units;  /* from the frontier on, units up to here are reserved */
     size_t max_units;
     size_t table_units; /* units that the tables cover */
     bool whole;         /* reserved at once */

@@ -22,7 +22,14 @@
 
 /* A relaxed load on a fast path, of an aligned word. Compilers do not fold atomic loads into the instruction that uses the
  * value, so it is an ordinary read, but for ThreadSanitizer. */
-#if defined(__SANITIZE_THREAD__)
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define HAK_THREAD_SANITIZER
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define HAK_THREAD_SANITIZER
+#endif
+#ifdef HAK_THREAD_SANITIZER
 #define hak_read_hot(p) hak_load_relaxed(p)
 #else
 #define hak_read_hot(p) (*(const __typeof__(atomic_load_explicit((p), memory_order_relaxed)) *)(p))

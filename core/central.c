@@ -208,6 +208,16 @@ bool hak_central_put(unsigned c, hak_chain_t chain) {
     return fits;
 }
 
+/* Retires the current slab if all that was carved of it is free. */
+static void release_idle_current(unsigned c, uint64_t stamp_ms) {
+    central_t *central = enter(c);
+    if (central->current != 0) {
+        const hak_unit_t *slab = hak_unit(central->current);
+        if (hak_slab_free_count(slab) == hak_slab_carved(slab)) drop_current(central, c, stamp_ms);
+    }
+    hak_unlock(&central->lock);
+}
+
 void hak_central_age(unsigned c, bool all, uint64_t stamp_ms) {
     void *idle[HAK_TRANSFER_DEPTH];
     central_t *central = enter(c);
@@ -219,12 +229,9 @@ void hak_central_age(unsigned c, bool all, uint64_t stamp_ms) {
     central->batch_count -= count;
     for (uint32_t i = 0; i < central->batch_count; i++) central->batches[i] = central->batches[i + count];
     central->batch_low = central->batch_count;
-    if (central->current != 0) {
-        const hak_unit_t *slab = hak_unit(central->current);
-        if (hak_slab_free_count(slab) == hak_slab_carved(slab)) drop_current(central, c, stamp_ms);
-    }
     hak_unlock(&central->lock);
     for (uint32_t i = 0; i < count; i++) hak_central_push(c, (hak_chain_t){idle[i], hak_batch_count(idle[i])}, stamp_ms);
+    release_idle_current(c, stamp_ms);
 }
 
 hak_class_figures_t hak_central_figures(unsigned c) {

@@ -46,7 +46,7 @@ static bool parse_number(const char *text, bool suffix, uint64_t *value) {
     if (suffix && *at != '\0') {
         const char *letters = "KMGT";
         const char *letter = strchr(letters, *at & ~0x20);
-        if (letter == NULL || n > UINT64_MAX >> (10 * (letter - letters + 1))) return false;
+        if (letter == NULL || *letter == '\0' || n > UINT64_MAX >> (10 * (letter - letters + 1))) return false;
         n <<= 10 * (letter - letters + 1);
         at++;
     }

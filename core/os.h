@@ -1,5 +1,5 @@
 /* os.h -- the system: address space, pages, time, entropy, waiting.
- * May use: base, atomic, counters.
+ * May use: base, bits, atomic, counters.
  * Every function keeps errno; failures are returned as facts. Sizes and addresses are multiples of the system's page. */
 #ifndef HAK_OS_H
 #define HAK_OS_H

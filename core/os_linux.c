@@ -87,6 +87,8 @@ bool hak_os_move(void *from, void *to, size_t size) {
     int saved = errno;
     hak_count(HAK_COUNTER_system_remap, 1);
     void *p = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
+    /* Some kernels unmap the target before they refuse. */
+    if (p != to) mmap(to, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     errno = saved;
     return p == to;
 }

@@ -1,5 +1,5 @@
 /* override.c -- the names of the C library and of C++ under which a program finds this allocator.
- * May use: alloc, stats, cxx, api. */
+ * May use: os, alloc, stats, cxx, api. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>

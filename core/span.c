@@ -156,7 +156,8 @@ static void pool_merge(size_t unit, size_t units, size_t dirty, uint64_t stamp_m
 
 /* First unit of an aligned run of `units` within the span, or 0. */
 static size_t fit(size_t span, size_t units, size_t alignment) {
-    size_t first = hak_round_up(span, alignment);
+    size_t base = hak_arena_base() >> HAK_UNIT_SHIFT; /* addresses are aligned, not units */
+    size_t first = hak_round_up(base + span, alignment) - base;
     return first + units <= span + hak_unit(span)->units ? first : 0;
 }
 

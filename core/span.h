@@ -17,7 +17,7 @@ typedef struct hak_span_totals {
     size_t dirty_units; /* of the free ones: may be resident */
 } hak_span_totals_t;
 
-/* A run of `units` units whose first is a multiple of `alignment` units; 0 if the system gives no more memory.
+/* A run of `units` units whose address is a multiple of `alignment` units; 0 if the system gives no more memory.
  * *zero tells that every byte of it is zero. The head's kind is set to `kind`. */
 size_t hak_span_alloc(size_t units, size_t alignment, hak_unit_kind_t kind, bool *zero);
 /* Gives a span back. Its first `dirty` units may have been written to. `stamp_ms`: since when it has been unused. */

@@ -27,7 +27,7 @@ static struct {
 } registry;
 
 static hak_lock_t open_lock;
-static _Atomic bool is_open, failed;
+static _Atomic bool is_open;
 
 static hak_cache_t *new_cache(void) {
     hak_cache_t *cache = registry.unused;
@@ -129,11 +129,9 @@ static bool open_once(void) {
 
 bool hak_thread_open(void) {
     if (HAK_LIKELY(hak_load_acquire(&is_open))) return true;
-    if (hak_load_relaxed(&failed)) return false;
     hak_lock(&open_lock);
     bool first = !hak_load_relaxed(&is_open);
     bool done = !first || open_once();
-    hak_store_relaxed(&failed, !done);
     /* Release: partner of the acquire above; shows what open_once wrote. */
     hak_store_release(&is_open, done);
     hak_unlock(&open_lock);
@@ -157,9 +155,9 @@ static hak_cache_t *attach(void) {
     hak_cache_own = cache;
     hak_store_relaxed(&hak_cache_fast, cache);
     hak_count(HAK_COUNTER_threads_started, 1);
+    if (hak_options.prewarm != 0) hak_cache_prewarm(cache);
     /* May call calloc, which finds the cache in place. */
     if (registry.has_key) pthread_setspecific(registry.key, cache);
-    if (hak_options.prewarm != 0) hak_cache_prewarm(cache);
     return cache;
 }
 

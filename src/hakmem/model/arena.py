@@ -40,7 +40,7 @@ class Arena:
         return first, end - first
 
     def _reserve(self, units: int) -> bool:
-        least = round_up(units, SUPERSLAB_UNITS)
+        least = round_up(self.committed + units - self.reserved, SUPERSLAB_UNITS)
         if self.reserved + least > self.most:
             return False
         ahead = 0 if self.policy.is_limited else max(self.policy.reserve_step_b // UNIT_B, self.reserved // 2)

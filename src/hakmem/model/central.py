@@ -101,10 +101,10 @@ class Central:
         count = len(self.batches) if everything else self.unused_batches
         idle, self.batches = self.batches[:count], self.batches[count:]
         self.unused_batches = len(self.batches)
-        if self.current is not None and self.current.is_idle:
-            self._drop_current(stamp_ms)
         for chain in idle:
             self.push(chain, stamp_ms)
+        if self.current is not None and self.current.is_idle:
+            self._drop_current(stamp_ms)
 
     def all_slabs(self) -> set[Slab]:
         """Every slab of the class, also those without a free block, which are on no list."""

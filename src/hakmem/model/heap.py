@@ -95,7 +95,7 @@ class Heap:
         self._check_live(address)
         have_b = self.usable_size(address)
         is_large = self._class_at(address) is None and address < OUTSIDE
-        if is_large and min(have_b, size_b) > MID_MAX_B:
+        if is_large and size_b > MID_MAX_B:
             return self._resize_large(thread, address, size_b)
         if have_b // 2 <= size_b <= have_b:
             return address
