@@ -348,8 +348,10 @@ static bool covers_pages(run_t run) {
 }
 
 bool hak_span_purge(size_t keep, uint64_t before_ms, uint64_t budget_ns) {
-    if (!hak_try_lock(&pool.purge_lock)) return false; /* somebody else is at it */
-    uint64_t end_ns = budget_ns == UINT64_MAX ? UINT64_MAX : hak_os_now_ns() + budget_ns;
+    bool unbounded = budget_ns == UINT64_MAX;
+    if (unbounded) hak_lock(&pool.purge_lock);
+    else if (!hak_try_lock(&pool.purge_lock)) return false; /* somebody else is at it */
+    uint64_t end_ns = unbounded ? 0 : hak_os_now_ns() + budget_ns;
     bool any = false, refused = false;
     do {
         run_t runs[PURGE_RUNS_MAX];
@@ -374,7 +376,7 @@ bool hak_span_purge(size_t keep, uint64_t before_ms, uint64_t budget_ns) {
         hak_unlock(&pool.lock);
         refused = refused || dirty != 0;
         any = any || run_count != 0;
-    } while (!refused && (end_ns == UINT64_MAX || hak_os_now_ns() < end_ns));
+    } while (!refused && (unbounded || hak_os_now_ns() < end_ns));
     hak_unlock(&pool.purge_lock);
     return any;
 }

@@ -28,7 +28,8 @@ bool hak_span_extend(size_t unit, size_t units, bool *zero);
 void hak_span_shorten(size_t unit, size_t units, uint64_t stamp_ms);
 
 /* Gives the pages of free spans back to the system, longest unused first, until at most `keep` dirty units are left, only
- * spans unused since `before_ms` or longer, and for about `budget_ns`. True if it gave anything back. */
+ * spans unused since `before_ms` or longer, and for about `budget_ns` (UINT64_MAX: as long as it takes; waits for others'
+ * purges). True if it gave anything back. */
 bool hak_span_purge(size_t keep, uint64_t before_ms, uint64_t budget_ns);
 /* When the longest unused dirty span became free; UINT64_MAX if there is none. */
 uint64_t hak_span_oldest(void);

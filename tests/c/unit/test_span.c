@@ -41,7 +41,7 @@ static void take(owned_t *span, size_t units, size_t alignment) {
     size_t unit = hak_span_alloc(units, alignment, HAK_UNIT_LARGE, &zero);
     *span = (owned_t){unit, units, (unsigned char)(1 + check_below(&random_, 255))};
     CHECK(span->unit != 0);
-    CHECK_EQUAL(span->unit % alignment, 0);
+    CHECK_EQUAL((uintptr_t)hak_unit_address(span->unit) % (alignment << HAK_UNIT_SHIFT), 0);
     CHECK_EQUAL(hak_unit(span->unit)->units, units);
     CHECK_EQUAL(hak_load_relaxed(&hak_unit(span->unit)->kind), HAK_UNIT_LARGE);
     if (zero) check_zero(span->unit, units);
