@@ -5,6 +5,7 @@
 #   make build   the libraries in build/release, with warnings as errors
 #   make demo    a Python and a native program on the system's malloc and on HAKMEM
 #   make test    every test; it says what it skips
+#   make test-slow   the core on aarch64, under an emulator
 #   make bars    the foundation's figures against Debian's allocators, into docs/results; run it alone
 #   make lint    formatting, style and types
 #   make docs    the generated reference pages
@@ -13,7 +14,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup build demo test test-c test-python bars lint format docs clean
+.PHONY: setup build demo test test-c test-python test-slow bars lint format docs clean
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= 2
@@ -75,6 +76,9 @@ test-python: setup
 	@for directory in tests/python tests/model tests/spin tests/real; do \
 	  [ -d $$directory ] || echo "skipped: $$directory does not exist"; done
 	$(BIN)/python -m pytest $(PYTHON_TESTS)
+
+test-slow: setup
+	$(BIN)/python -m pytest tests/slow
 
 bars: setup
 	$(BIN)/python -m bench.bars --rounds $(ROUNDS) --json docs/results/foundation.json

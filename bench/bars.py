@@ -5,7 +5,7 @@
 Every time is a ratio of paired runs: in each round all allocators run once, in random order, and a
 ratio is taken within the round; the median over the rounds comes with a bootstrap 95 % interval. "No
 slower" means that the upper end of the interval of HAKMEM's time over the best peer's is at most 1.03.
-Instructions are callgrind's, over those of an allocator that does nothing (DESIGN.md section 9).
+Instructions are callgrind's, over those of an allocator that does nothing (docs/design/limits.md).
 """
 
 import argparse

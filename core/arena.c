@@ -17,7 +17,7 @@ enum {
 #define STEP_BYTES (8 * MIB)         /* the least that is reserved at once: mlockall counts it */
 #define RANGE_BYTES (64 * MIB)       /* the granule of the range, and the least that is reserved as a whole */
 #define COMMIT_MAX_BYTES (32 * MIB)  /* the most that is committed beyond what is asked for */
-#define SMALL_HEAP_BYTES (32 * MIB)  /* below this no huge pages: DESIGN.md section 2 */
+#define SMALL_HEAP_BYTES (32 * MIB)  /* below this no huge pages, so that a small process stays small */
 #define WHOLE_MAX_BYTES (HAK_DEBUG ? 16 * GIB : 64 * GIB) /* so that the descriptors of a whole reservation fit below its page map */
 
 /* One table: its first byte and how many bits each unit has in it. */

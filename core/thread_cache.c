@@ -10,7 +10,7 @@ enum {
     LEAST_BLOCKS = 2,
     WARM_TRIPS = 8,              /* trips after which a bin is warm; were it earlier, memory would be carved before its time */
     LEASE_BYTES = 64 * 1024,     /* what a cache takes from the budget at once */
-    BUDGET_LEAST = 2 << 20,      /* DESIGN.md section 6: min(cache_limit, max(live / 8, 2 MiB)) */
+    BUDGET_LEAST = 2 << 20,      /* docs/design/limits.md: min(cache_limit, max(live / 8, 2 MiB)) */
     BUDGET_PART = 8,
 };
 

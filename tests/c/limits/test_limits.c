@@ -1,4 +1,4 @@
-/* test_limits.c -- the limits of DESIGN.md section 6 and what it says about purging, as far as a test can see them.
+/* test_limits.c -- the limits of docs/design/limits.md and what it says about purging, as far as a test can see them.
  *
  * Not under sanitizers: their own memory and their pace are not this heap's. */
 #include <pthread.h>
