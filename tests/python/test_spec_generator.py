@@ -12,7 +12,7 @@ from hakmem.spec.documents import PAGES
 from hakmem.spec.exports import EXPORTS
 from hakmem.spec.generate import header, main, version_script
 from hakmem.spec.settings import SETTINGS
-from hakmem.spec.size_classes import SIZE_CLASSES
+from hakmem.spec.size_classes import CLASSES_PER_DOUBLING, SIZE_CLASSES
 
 from .command import Compile
 
@@ -45,7 +45,7 @@ def test_c_reads_from_the_header_what_the_tables_say(tmp_path: Path, compile_c: 
     main(["--out", str(tmp_path)])
     program = compile_c(USES_EVERYTHING, f"-I{tmp_path}", "-std=c11", "-Wall", "-Wextra", "-Werror")
     lines = subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines()
-    assert lines[0] == f"count {len(SIZE_CLASSES)} 4"
+    assert lines[0] == f"count {len(SIZE_CLASSES)} {CLASSES_PER_DOUBLING}"
     assert [line for line in lines if line.startswith("class")] == [
         f"class {c.number} {c.block_b} {c.units}" for c in SIZE_CLASSES
     ]

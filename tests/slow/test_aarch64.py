@@ -1,4 +1,4 @@
-"""The core on aarch64: built by a cross compiler, run under qemu-user. Slow, so `make test-slow` runs it alone."""
+"""The core on aarch64: cross-compiled, run under qemu-user. Slow, so only `make test-slow` runs it."""
 
 import json
 import shutil
@@ -13,9 +13,17 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 COMPILER: Final = "aarch64-linux-gnu-gcc"
 EMULATOR: Final = "qemu-aarch64"
 FLAGS: Final = (
-    "-std=c11 -D_GNU_SOURCE -O2 -fPIC -fvisibility=hidden -ftls-model=initial-exec -fno-builtin"
-    " -Wall -Wextra -Werror"
-).split()
+    "-std=c11",
+    "-D_GNU_SOURCE",
+    "-O2",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-ftls-model=initial-exec",
+    "-fno-builtin",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+)
 
 
 @pytest.fixture(scope="module", params=["release", "count", "debug"])
@@ -31,10 +39,23 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     )
     built = folder / f"libhakmem-{request.param}.so"
     subprocess.run(
-        [COMPILER, *FLAGS, f"-DHAK_FLAVOUR=HAK_FLAVOUR_{request.param.upper()}", '-DHAK_VERSION="0"']
-        + ['-DHAK_BUILD_INFO="test"', f"-I{folder}", f"-I{ROOT / 'core'}", f"-I{ROOT / 'include'}"]
-        + [str(ROOT / "core" / "one.c"), "-shared", f"-Wl,--version-script={folder / 'hakmem.map'}"]
-        + ["-o", str(built), "-lpthread", "-ldl"],
+        [
+            COMPILER,
+            *FLAGS,
+            f"-DHAK_FLAVOUR=HAK_FLAVOUR_{request.param.upper()}",
+            '-DHAK_VERSION="0"',
+            '-DHAK_BUILD_INFO="test"',
+            f"-I{folder}",
+            f"-I{ROOT / 'core'}",
+            f"-I{ROOT / 'include'}",
+            str(ROOT / "core" / "one.c"),
+            "-shared",
+            f"-Wl,--version-script={folder / 'hakmem.map'}",
+            "-o",
+            str(built),
+            "-lpthread",
+            "-ldl",
+        ],
         check=True,
     )
     return built
@@ -45,8 +66,17 @@ def run(library: Path, name: str, *arguments: str, stats: Path) -> str:
     source = ROOT / "bench" / "programs" / f"{name}.c"
     subprocess.run([COMPILER, "-O2", "-pthread", "-o", str(program), str(source)], check=True)
     done = subprocess.run(
-        [EMULATOR, "-L", "/usr/aarch64-linux-gnu", "-E", f"LD_PRELOAD={library}"]
-        + ["-E", f"HAKMEM_STATS_FILE={stats}", str(program), *arguments],
+        [
+            EMULATOR,
+            "-L",
+            "/usr/aarch64-linux-gnu",
+            "-E",
+            f"LD_PRELOAD={library}",
+            "-E",
+            f"HAKMEM_STATS_FILE={stats}",
+            str(program),
+            *arguments,
+        ],
         capture_output=True,
         text=True,
         timeout=300,
