@@ -59,7 +59,10 @@ static void *small_alloc(unsigned c) {
     }
     bool central;
     block = hak_cache_refill(cache, c, &central);
-    if (central) hak_upkeep(cache);
+    if (central) {
+        hak_upkeep(cache);
+        hak_upkeep_start_thread();
+    }
     return block;
 }
 
@@ -68,25 +71,26 @@ static HAK_NOINLINE void *large_alloc(size_t size, size_t alignment, bool *zero)
     if (HAK_UNLIKELY(cache == NULL) && !hak_thread_open()) return NULL;
     void *block = hak_large_alloc(size, alignment, zero);
     hak_upkeep(cache);
+    hak_upkeep_start_thread();
     return block;
 }
 
 /* Every block leaves through here, but for those of the fast paths. */
-static void *given(void *block, size_t size) {
+static void *given(void *block) {
     if (block == NULL) return no_memory();
     if (HAK_DEBUG) {
         unsigned c = hak_arena_holds(block) ? hak_page_map_class(hak_unit_of(block)) : HAK_CLASS_LARGE;
         if (c != HAK_CLASS_LARGE) hak_pattern_check(block, hak_classes[c].size);
-        hak_guard_give(block, size);
+        hak_guard_give(block);
     }
     return block;
 }
 
 static HAK_NOINLINE void *alloc_slow(size_t size) {
-    if (size <= HAK_MID_MAX) return given(small_alloc(hak_class_of(size)), size);
+    if (size <= HAK_MID_MAX) return given(small_alloc(hak_class_of(size)));
     if (size > PTRDIFF_MAX) return no_memory();
     bool zero;
-    return given(large_alloc(size, 1, &zero), size);
+    return given(large_alloc(size, 1, &zero));
 }
 
 /* Above 1 KiB: the class takes some arithmetic. */
@@ -123,7 +127,7 @@ static inline void *alloc_inline(size_t size) {
 void *hak_alloc(size_t size) { return alloc_inline(size); }
 
 static void small_release(unsigned c, void *block) {
-    hak_cache_t *cache = hak_thread_cache();
+    hak_cache_t *cache = hak_thread_cache_to_free();
     if (HAK_UNLIKELY(cache == NULL)) {
         hak_set_next(block, NULL);
         hak_central_push(c, (hak_chain_t){block, 1}, hak_os_now_ms());
@@ -157,7 +161,7 @@ static void release_found(void *block) {
     }
     if (block != hak_unit_address(unit)) hak_fatal(HAK_ERROR_interior_pointer, block, "free");
     hak_large_free(unit);
-    hak_upkeep(hak_thread_cache());
+    hak_upkeep(hak_thread_cache_to_free());
 }
 
 static HAK_NOINLINE void release_slow(void *block) {
@@ -194,7 +198,7 @@ void *hak_alloc_zero(size_t count, size_t size) {
         return block == NULL ? NULL : memset(block, 0, bytes);
     }
     bool zero;
-    void *block = given(large_alloc(bytes, 1, &zero), bytes);
+    void *block = given(large_alloc(bytes, 1, &zero));
     if (block != NULL && !zero) memset(block, 0, bytes);
     return block;
 }
@@ -210,7 +214,7 @@ void *hak_alloc_aligned(size_t alignment, size_t size) {
         if (c < HAK_CLASS_COUNT) return alloc_inline(hak_classes[c].size);
     }
     bool zero;
-    return given(large_alloc(hak_max(size, 1), alignment, &zero), size);
+    return given(large_alloc(hak_max(size, 1), alignment, &zero));
 }
 
 /* Size of a live block of the arena; ends the process if it is none. */
@@ -234,8 +238,13 @@ static size_t size_of(const void *block, const char *doing) {
 size_t hak_size(const void *block) { return block == NULL ? 0 : size_of(block, "malloc_usable_size"); }
 
 static void *resize_by_copy(void *block, size_t old_size, size_t size) {
+    int saved = errno;
     void *fresh = alloc_inline(size);
-    if (fresh == NULL) return NULL;
+    if (fresh == NULL) {
+        if (size > old_size) return NULL;
+        errno = saved;
+        return block; /* a block that cannot become smaller is large enough */
+    }
     memcpy(fresh, block, hak_min(old_size, size));
     release_inline(block);
     return fresh;
@@ -250,7 +259,7 @@ static void *resize_large(void *block, size_t old_size, size_t size) {
     /* Another thread may get the old span before the move has returned. */
     if (HAK_DEBUG) hak_guard_take(block, "realloc");
     void *moved = hak_large_move(unit, size);
-    if (HAK_DEBUG) hak_guard_give(moved != NULL ? moved : block, moved != NULL ? size : old_size);
+    if (HAK_DEBUG) hak_guard_give(moved != NULL ? moved : block);
     if (moved == NULL) return resize_by_copy(block, old_size, size);
     hak_upkeep(hak_thread_cache());
     return moved;

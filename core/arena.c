@@ -18,7 +18,8 @@ enum {
 #define RANGE_BYTES (64 * MIB)       /* the granule of the range, and the least that is reserved as a whole */
 #define COMMIT_MAX_BYTES (32 * MIB)  /* the most that is committed beyond what is asked for */
 #define SMALL_HEAP_BYTES (32 * MIB)  /* below this no huge pages, so that a small process stays small */
-#define WHOLE_MAX_BYTES (HAK_DEBUG ? 16 * GIB : 64 * GIB) /* so that the descriptors of a whole reservation fit below its page map */
+/* So that the descriptors of a whole reservation fit between its page map and its base. */
+#define WHOLE_MAX_BYTES (HAK_DEBUG ? 16 * GIB : 64 * GIB)
 
 /* One table: its first byte and how many bits each unit has in it. */
 typedef struct table {
@@ -42,7 +43,7 @@ static size_t table_bytes(const table_t *table, size_t units) {
 static bool tables_cover(size_t units) {
     if (units <= hak_arena.table_units) return true;
     size_t step = hak_max(STEP_BYTES / HAK_UNIT_SIZE, hak_arena.table_units / 4);
-    size_t target = hak_min(hak_round_up(units, step), hak_arena.max_units);
+    size_t target = hak_min((units + step - 1) / step * step, hak_arena.max_units);
     table_t all[4];
     tables(all);
     for (int i = 0; i < TABLE_COUNT; i++) {

@@ -1,8 +1,8 @@
 /* arena.h -- the address range that holds every superslab, its units, and the tables that describe them.
  * May use: base, bits, atomic, diag, os, size_class.
  *
- *   [ live bits (debug) | dirty bits | unit descriptors | page map (HAK_PAGE_MAP_SPAN below the base) ][ units 0, 1, 2 ... committed | reserved | claimed ]
- *                                                                                ^ base
+ *   [ live bits (debug) | dirty bits | unit descriptors | page map ][ units 0, 1, 2 ... committed | reserved | claimed ]
+ *                                     HAK_PAGE_MAP_SPAN below base ^ base
  *
  * The range is claimed by position only: a place far from where the system puts mappings is chosen, and reserved step by
  * step as the heap grows, so that a small process stays small for mlockall, RLIMIT_AS and fork. Where that place cannot be

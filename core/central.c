@@ -79,7 +79,7 @@ static size_t checked_slab(unsigned c, const void *block) {
     return slab;
 }
 
-/* Cuts the first `count` blocks off a slab's chain; the last one of them. */
+/* The last of the first `count` blocks of a slab's chain. */
 static void *walk(unsigned c, void *head, uint32_t count) {
     void *block = head;
     for (uint32_t i = 1; i < count; i++) {
@@ -191,11 +191,23 @@ void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
     for (int i = 0; i < PILES; i++) push_pile(c, &piles[i], stamp_ms);
 }
 
+static void count_flush(central_t *central, hak_chain_t chain) {
+    central->figures.flushes++;
+    central->figures.flushed_blocks += chain.count;
+}
+
+void hak_central_settle(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
+    if (chain.count == 0) return;
+    central_t *central = enter(c);
+    count_flush(central, chain);
+    hak_unlock(&central->lock);
+    hak_central_push(c, chain, stamp_ms);
+}
+
 bool hak_central_put(unsigned c, hak_chain_t chain) {
     if (chain.count == 0) return true;
     central_t *central = enter(c);
-    central->figures.flushes++;
-    central->figures.flushed_blocks += chain.count;
+    count_flush(central, chain);
     bool fits = central->batch_count < HAK_TRANSFER_DEPTH;
     if (fits) {
         hak_batch_set_count(chain.head, chain.count);

@@ -30,6 +30,8 @@ static inline void hak_batch_set_count(void *head, uint32_t count) { ((uintptr_t
 hak_chain_t hak_central_get(unsigned c, uint32_t most, hak_source_t *source);
 /* Takes a batch; false if the transfer cache was full and the blocks went to their slabs. */
 bool hak_central_put(unsigned c, hak_chain_t chain);
+/* The same for blocks that were idle: they go to their slabs, past the transfer cache. */
+void hak_central_settle(unsigned c, hak_chain_t chain, uint64_t stamp_ms);
 /* Gives a chain's blocks to their slabs; wholly free slabs go to the pool, unused since `stamp_ms`. */
 void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms);
 /* Moves the batches that nobody needed since the last call (or all of them) to their slabs. */

@@ -15,8 +15,7 @@ bool hak_guard_is_live(const void *block) {
     return (hak_load_relaxed(word) & bit) != 0;
 }
 
-void hak_guard_give(void *block, size_t size) {
-    (void)size;
+void hak_guard_give(void *block) {
     if (!hak_arena_holds(block)) return; /* a mapping of its own */
     uint64_t bit;
     _Atomic uint64_t *word = live_word(block, &bit);

@@ -8,7 +8,7 @@
 #include "slab.h"
 
 /* A block leaves the allocator. */
-void hak_guard_give(void *block, size_t size);
+void hak_guard_give(void *block);
 /* A block comes back, by the call `doing`; ends the process if it is not the start of a live block. */
 void hak_guard_take(void *block, const char *doing);
 /* The block is live: for calls that only look at it. */

@@ -8,6 +8,7 @@
 enum {
     MOVE_BYTES = 256 * 1024, /* from here on moving pages costs less than copying them */
     MOVES_MAX = 10000,       /* each leaves up to two mappings more, and the system has a limit (65,530 as a rule) */
+    REFUSAL_COST = 100,      /* a refused move counts as so many: some kernels refuse blocks of several mappings */
 };
 
 /* Precedes a block outside the arena, in a page of its own, so that overruns of other blocks do not reach it. */
@@ -114,8 +115,10 @@ void *hak_large_move(size_t unit, size_t size) {
         if (to != NULL) hak_outside_free(to);
         return NULL;
     }
-    if (!hak_os_move(hak_unit_address(unit), to, bytes)) {
-        hak_large_free(hak_unit_of(to));
+    hak_moved_t moved = hak_os_move(hak_unit_address(unit), to, bytes);
+    if (moved != HAK_MOVED) {
+        hak_add_relaxed(&moves, REFUSAL_COST);
+        if (moved == HAK_NOT_MOVED) hak_large_free(hak_unit_of(to)); /* a lost target is never given out again */
         return NULL;
     }
     hak_add_relaxed(&moves, 1);

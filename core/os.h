@@ -23,8 +23,11 @@ bool hak_os_address_space_is_limited(void);
 bool hak_os_commit(void *address, size_t size);
 /* Gives the physical pages back; true: the range reads as zero from now on. */
 bool hak_os_purge(void *address, size_t size);
-/* Moves the pages of [from, from + size) to `to`, over what is mapped there; `from` stays mapped and reads as zero. */
-bool hak_os_move(void *from, void *to, size_t size);
+typedef enum { HAK_MOVED, HAK_NOT_MOVED, HAK_TARGET_LOST } hak_moved_t;
+
+/* Moves the pages of [from, from + size) to `to`, over what is mapped there; `from` stays mapped and reads as zero. Not moved:
+ * all is as before, but `to` may read as zero. Target lost: nothing is mapped at `to` any more. */
+hak_moved_t hak_os_move(void *from, void *to, size_t size);
 void *hak_os_grow(void *address, size_t old_size, size_t new_size);
 
 typedef enum { HAK_HUGE_SYSTEM, HAK_HUGE_ALWAYS, HAK_HUGE_NEVER } hak_huge_t;
@@ -38,10 +41,8 @@ void hak_os_sleep_ms(uint64_t ms);
 uint64_t hak_os_entropy(void);
 /* True in a process that runs with more rights than its user (set-user-id and the like). */
 bool hak_os_secure(void);
-/* The value of an environment variable as the process got it, also before the C library has set itself up.
- * `visit` gets each "NAME=value" whose name begins with `prefix`; strings stay valid. */
+/* The environment as the process got it, also before the C library has set itself up: `visit` gets each "NAME=value" whose name begins with `prefix`; strings stay valid. */
 void hak_os_environment(const char *prefix, void (*visit)(const char *entry, void *context), void *context);
-unsigned hak_os_cpu(void);
 
 void hak_os_wait(_Atomic uint32_t *word, uint32_t value);
 void hak_os_wake(_Atomic uint32_t *word);

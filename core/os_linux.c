@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -83,14 +83,17 @@ bool hak_os_purge(void *address, size_t size) {
     return done;
 }
 
-bool hak_os_move(void *from, void *to, size_t size) {
+hak_moved_t hak_os_move(void *from, void *to, size_t size) {
     int saved = errno;
     hak_count(HAK_COUNTER_system_remap, 1);
     void *p = mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to);
-    /* Some kernels unmap the target before they refuse. */
-    if (p != to) mmap(to, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    hak_moved_t result = HAK_MOVED;
+    if (p != to) { /* some kernels unmap the target before they refuse */
+        p = mmap(to, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        result = p == to ? HAK_NOT_MOVED : HAK_TARGET_LOST;
+    }
     errno = saved;
-    return p == to;
+    return result;
 }
 
 void *hak_os_grow(void *address, size_t old_size, size_t new_size) {
@@ -104,7 +107,7 @@ void *hak_os_grow(void *address, size_t old_size, size_t new_size) {
 void hak_os_huge_pages(void *address, size_t size, hak_huge_t policy) {
     if (policy == HAK_HUGE_SYSTEM) return;
     int saved = errno;
-    hak_count(HAK_COUNTER_system_purge, 1);
+    hak_count(HAK_COUNTER_system_advise, 1);
     madvise(address, size, policy == HAK_HUGE_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
     errno = saved;
 }
@@ -125,9 +128,8 @@ void hak_os_sleep_ms(uint64_t ms) {
 
 uint64_t hak_os_entropy(void) {
     uint64_t value = 0;
-    const void *random = (const void *)getauxval(AT_RANDOM); /* 16 bytes from the kernel; getauxval(3) */
-    if (random != NULL) memcpy(&value, random, sizeof value);
-    return value * 0x9e3779b97f4a7c15u ^ (uint64_t)getpid();
+    if (syscall(SYS_getrandom, &value, sizeof value, GRND_NONBLOCK) != sizeof value) value = hak_os_now_ns();
+    return value;
 }
 
 bool hak_os_secure(void) { return getauxval(AT_SECURE) != 0; }
@@ -170,11 +172,6 @@ void hak_os_environment(const char *prefix, void (*visit)(const char *, void *),
         for (char **entry = environ; *entry != NULL; entry++) visit_entry(*entry, prefix, visit, context);
     }
     errno = saved;
-}
-
-unsigned hak_os_cpu(void) {
-    int cpu = sched_getcpu();
-    return cpu < 0 ? 0 : (unsigned)cpu;
 }
 
 static void futex(_Atomic uint32_t *word, int operation, uint32_t value) {

@@ -48,7 +48,7 @@ typedef enum {
     HAK_PUSHED_LOOK, /* the list was empty before, or all carved blocks are free now: look again under the class lock */
 } hak_pushed_t;
 
-/* Puts a chain whose last block is `tail` on the slab's list. `doing` names the call for the error line. */
+/* Puts a chain whose last block is `tail` on the slab's list. */
 hak_pushed_t hak_slab_push(size_t slab, hak_chain_t chain, void *tail);
 
 #endif

@@ -1,5 +1,7 @@
 #include "span.h"
 
+#include <string.h>
+
 #include "counters.h"
 #include "diag.h"
 #include "os.h"
@@ -26,7 +28,7 @@ static struct {
     _Atomic size_t used_units, free_units, dirty_units;
     uint64_t nonempty[(BINS + 63) / 64];
     uint32_t bins[BINS];
-    bool purge_zeroes, purge_probed;
+    bool purge_keeps, purge_probed; /* whether the system keeps what should be zero, and whether that is known */
     bool limited; /* RLIMIT_AS is set, as of limit_ms */
     uint64_t limit_ms;
 } pool;
@@ -305,10 +307,9 @@ static size_t purge_take(size_t keep, uint64_t before_ms, run_t runs[PURGE_RUNS_
     if (stamp > before_ms) return 0;
     size_t units = span->units, dirty = span->free.dirty;
     uint32_t older = pool_remove(unit);
-    size_t granule = hak_max(1, hak_os_page_size() >> HAK_UNIT_SHIFT);
     bool is_dirty;
     size_t clean = hak_dirty_run(unit, units, &is_dirty);
-    size_t lead = is_dirty ? 0 : hak_round_down(clean, granule);
+    size_t lead = is_dirty ? 0 : clean;
     size_t size = hak_min(units - lead, PURGE_CHUNK);
     size_t dirty_here = hak_dirty_count(unit + lead, size);
     if (lead != 0) pool_insert(unit, lead, 0, stamp, older);
@@ -324,27 +325,27 @@ static size_t purge_take(size_t keep, uint64_t before_ms, run_t runs[PURGE_RUNS_
     return unit;
 }
 
-/* The first purge of all shows whether this system's purge zeroes; known-zero spans rest on it. */
+/* The first purge of all shows whether this system's purge zeroes; known-zero spans rest on it. Where pages are larger than
+ * units, what of the run shares a page with others is cleared by hand. */
 static bool purge_run(run_t run) {
     size_t page = hak_os_page_size();
-    uintptr_t start = hak_round_up((uintptr_t)hak_unit_address(run.first), page);
-    uintptr_t end = hak_round_down((uintptr_t)hak_unit_address(run.first + run.count), page);
-    if (start >= end) return true;
-    if (!pool.purge_probed) *(volatile char *)start = 1;
-    if (!hak_os_purge((void *)start, end - start)) return false;
+    char *first = hak_unit_address(run.first), *end = first + ((size_t)run.count << HAK_UNIT_SHIFT);
+    char *from = (char *)hak_round_up((uintptr_t)first, page), *to = (char *)hak_round_down((uintptr_t)end, page);
+    if (from >= to) {
+        memset(first, 0, (size_t)(end - first));
+        return true;
+    }
+    if (!pool.purge_probed) *(volatile char *)from = 1;
+    if (!hak_os_purge(from, (size_t)(to - from))) return false;
     if (!pool.purge_probed) {
-        pool.purge_zeroes = *(volatile char *)start == 0;
+        pool.purge_keeps = *(volatile char *)from != 0;
         pool.purge_probed = true;
     }
-    hak_count(HAK_COUNTER_purged_bytes, end - start);
+    memset(first, 0, (size_t)(from - first));
+    memset(to, 0, (size_t)(end - to));
+    hak_count(HAK_COUNTER_purged_bytes, (size_t)(to - from));
     count_superslabs(HAK_COUNTER_superslabs_returned, run.first, run.count);
     return true;
-}
-
-/* Runs are shorter than a system page only where pages are larger than units; such a run stays dirty. */
-static bool covers_pages(run_t run) {
-    size_t granule = hak_os_page_size() >> HAK_UNIT_SHIFT;
-    return granule <= 1 || (run.first % granule == 0 && run.count % granule == 0);
 }
 
 bool hak_span_purge(size_t keep, uint64_t before_ms, uint64_t budget_ns) {
@@ -360,21 +361,19 @@ bool hak_span_purge(size_t keep, uint64_t before_ms, uint64_t budget_ns) {
         size_t unit = purge_take(keep, before_ms, runs, &run_count);
         hak_unlock(&pool.lock);
         if (unit == 0) break;
-        hak_count(HAK_COUNTER_purges, 1);
         for (size_t i = 0; i < run_count && !refused; i++) {
             refused = !purge_run(runs[i]);
             if (refused) run_count = i;
         }
         hak_lock(&pool.lock);
-        for (size_t i = 0; i < run_count && pool.purge_zeroes; i++) {
-            if (covers_pages(runs[i])) hak_dirty_clear(runs[i].first, runs[i].count);
-        }
+        for (size_t i = 0; i < run_count && !pool.purge_keeps; i++) hak_dirty_clear(runs[i].first, runs[i].count);
         size_t units = hak_unit(unit)->units;
         size_t dirty = hak_dirty_count(unit, units);
         /* What the system would not take is offered again after another delay. */
         pool_merge(unit, units, dirty, hak_os_now_ms());
         hak_unlock(&pool.lock);
         refused = refused || dirty != 0;
+        if (run_count != 0) hak_count(HAK_COUNTER_purges, 1);
         any = any || run_count != 0;
     } while (!refused && (unbounded || hak_os_now_ns() < end_ns));
     hak_unlock(&pool.purge_lock);

@@ -311,7 +311,7 @@ static bool expand_path(const char *path, char *out, size_t size) {
 }
 
 static struct {
-    int fd;          /* a copy of stderr, or -1 */
+    int fd;          /* a copy of stderr, made when it is asked for */
     char path[4096]; /* "" for none */
 } at_exit = {.fd = -1};
 
@@ -325,7 +325,9 @@ static __attribute__((constructor)) void prepare(void) {
         hak_warn("ignored: the path is too long in HAKMEM_STATS_FILE:", path);
         at_exit.path[0] = '\0';
     }
-    if (hak_options.stats || strcmp(path, "-") == 0) at_exit.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
+    if (!hak_options.stats && strcmp(path, "-") != 0) return;
+    at_exit.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
+    if (at_exit.fd < 0) at_exit.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3); /* few are allowed */
 }
 
 static void send_json(const char *path) {
@@ -341,7 +343,7 @@ static void send_json(const char *path) {
 
 /* Runs after the program's own exit handlers. */
 static __attribute__((destructor)) void stats_at_exit(void) {
-    if (hak_load_relaxed(&hak_arena.size) == 0) return;
+    if (!hak_thread_open()) return;
     if (hak_options.stats) hak_stats_send(hak_stats_write_text, at_exit.fd);
     if (strcmp(at_exit.path, "-") == 0) hak_stats_send(hak_stats_write_json, at_exit.fd);
     else if (at_exit.path[0] != '\0') send_json(at_exit.path);

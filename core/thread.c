@@ -10,11 +10,15 @@
 _Thread_local _Atomic(hak_cache_t *) hak_cache_fast = (hak_cache_t *)&hak_cache_empty;
 /* NULL before the first call; the empty cache after the thread's end. */
 static _Thread_local hak_cache_t *hak_cache_own;
+static _Thread_local uint32_t early_frees;
 
 hak_call_figures_t hak_thread_ended_calls;
 void (*hak_thread_forked)(void);
 
-enum { CHUNK_BYTES = 64 * 1024 }; /* memory for caches is mapped in pieces of this size */
+enum {
+    CHUNK_BYTES = 64 * 1024, /* memory for caches is mapped in pieces of this size */
+    EARLY_FREES = 256,       /* so many frees of a thread that has not allocated go straight to the central store */
+};
 
 static struct {
     hak_lock_t lock HAK_ALIGNED(64);
@@ -59,6 +63,7 @@ static void delist(hak_cache_t *cache) {
     if (cache->next != NULL) cache->next->previous = cache->previous;
     hak_cache_set_sharers(--registry.threads);
     cache->slot = NULL;
+    cache->ticks_seen = 0;
     cache->next = registry.unused;
     registry.unused = cache;
 }
@@ -85,7 +90,14 @@ static void thread_ends(void *argument) {
     hak_count(HAK_COUNTER_threads_ended, 1);
 }
 
+/* glibc's fork takes the lock of its list of streams after all handlers, while fflush(NULL) holds it and waits for a stream
+ * whose holder may wait for the heap. So it is taken here first; glibc's locks of this kind may be taken twice. */
+extern void _IO_list_lock(void) __attribute__((weak));
+extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
+
 static void before_fork(void) {
+    if (_IO_list_lock != NULL) _IO_list_lock();
     hak_lock(&open_lock);
     hak_lock(&registry.lock);
     hak_central_before_fork();
@@ -99,11 +111,13 @@ static void after_fork_in_parent(void) {
     hak_central_after_fork(false);
     hak_unlock(&registry.lock);
     hak_unlock(&open_lock);
+    if (_IO_list_unlock != NULL) _IO_list_unlock();
 }
 
 /* The other threads do not exist here. What was in their bins may have been in the middle of a change and is given up;
  * their spares are whole and go back. */
 static void after_fork_in_child(void) {
+    if (_IO_list_resetlock != NULL) _IO_list_resetlock();
     hak_span_after_fork(true);
     hak_large_after_fork(true);
     hak_central_after_fork(true);
@@ -115,13 +129,16 @@ static void after_fork_in_child(void) {
         if (cache == own) continue;
         hak_cache_steal_spares(cache, hak_os_now_ms());
         hak_cache_abandon(cache);
+        keep_calls(cache);
         delist(cache);
     }
     if (hak_thread_forked != NULL) hak_thread_forked();
 }
 
 static bool open_once(void) {
-    hak_options_read();
+    static bool options_read; /* a failed try is repeated, its warnings are not */
+    if (!options_read) hak_options_read();
+    options_read = true;
     if (!hak_arena_open(hak_options.arena_max, (hak_huge_t)hak_options.huge_pages)) return false;
     registry.has_key = pthread_key_create(&registry.key, thread_ends) == 0;
     return true;
@@ -145,19 +162,19 @@ static hak_cache_t *attach(void) {
     if (hak_cache_own != NULL) return hak_cache_own; /* opening may have allocated */
     hak_lock(&registry.lock);
     hak_cache_t *cache = new_cache();
-    if (cache != NULL) {
-        enlist(cache);
-        /* Without a key there is no word of the thread's end, after which nobody may write to its pointer. */
-        cache->slot = registry.has_key ? &hak_cache_fast : NULL;
-    }
+    if (cache != NULL) enlist(cache);
     hak_unlock(&registry.lock);
     if (cache == NULL) return NULL;
     hak_cache_own = cache;
     hak_store_relaxed(&hak_cache_fast, cache);
     hak_count(HAK_COUNTER_threads_started, 1);
     if (hak_options.prewarm != 0) hak_cache_prewarm(cache);
-    /* May call calloc, which finds the cache in place. */
-    if (registry.has_key) pthread_setspecific(registry.key, cache);
+    /* May call calloc, which finds the cache in place. Only a thread whose end will be seen can be trapped: nobody may write
+     * to its pointer after that. */
+    bool end_is_seen = registry.has_key && pthread_setspecific(registry.key, cache) == 0;
+    hak_lock(&registry.lock);
+    cache->slot = end_is_seen ? &hak_cache_fast : NULL;
+    hak_unlock(&registry.lock);
     return cache;
 }
 
@@ -165,6 +182,14 @@ hak_cache_t *hak_thread_cache(void) {
     hak_cache_t *cache = hak_cache_own;
     if (HAK_UNLIKELY(cache == NULL)) return attach();
     return cache == &hak_cache_empty ? NULL : cache;
+}
+
+hak_cache_t *hak_thread_cache_to_free(void) {
+    if (hak_cache_own == NULL && early_frees < EARLY_FREES) {
+        early_frees++;
+        return NULL;
+    }
+    return hak_thread_cache();
 }
 
 bool hak_thread_is_trapped(void) { return hak_thread_fast() != hak_cache_own; }

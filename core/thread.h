@@ -3,7 +3,7 @@
  *
  * hak_cache_fast is what the fast paths use: the thread's cache, or the empty cache, which sends every call to the slow
  * path. It is the empty one before the thread's first call, after its end, and while a trap is set: other threads may set
- * it so (relaxed; at worst a trap is lost) to make the thread come by and help with upkeep. hak_cache_own is the owner's. */
+ * it so (relaxed; at worst a trap is lost; never after its end) to make the thread come by and help with upkeep. hak_cache_own is the owner's. */
 #ifndef HAK_THREAD_H
 #define HAK_THREAD_H
 
@@ -14,6 +14,10 @@ extern _Thread_local _Atomic(hak_cache_t *) hak_cache_fast;
 
 /* The calling thread's cache, made at its first call; NULL once the thread has run its destructors, or without memory. */
 hak_cache_t *hak_thread_cache(void);
+
+/* The same for a call that only gives back: a thread whose first calls are frees gets no cache for the first few. Threads that
+ * are past their end free what the C library kept of earlier threads, and nobody would see them end again. */
+hak_cache_t *hak_thread_cache_to_free(void);
 
 /* Opens the allocator, once; false if the system gives no address space. */
 bool hak_thread_open(void);

@@ -14,7 +14,7 @@ enum {
     BUDGET_PART = 8,
 };
 
-/* One bin at most: enough for the blocks of 64 threads' worth of traffic, small beside the budget. */
+/* What one bin may hold at most: small beside the budget, many blocks of the classes that are used most. */
 static const size_t bin_bytes_max = 128 * 1024;
 
 const hak_cache_t hak_cache_empty;
@@ -192,11 +192,6 @@ static uint32_t spare_blocks(hak_cache_t *cache, unsigned c) {
     return spare != NULL ? (uint32_t)hak_min(hak_batch_count(spare), UINT16_MAX) : 0;
 }
 
-static void flush_bin(hak_cache_t *cache, unsigned c, uint64_t stamp_ms) {
-    hak_chain_t chain = take_bin(&cache->bins[c]);
-    if (chain.count != 0) hak_central_push(c, chain, stamp_ms);
-}
-
 void hak_cache_flush(hak_cache_t *cache) {
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         hak_central_put(c, take_bin(&cache->bins[c]));
@@ -209,8 +204,7 @@ void hak_cache_flush(hak_cache_t *cache) {
 
 void hak_cache_steal_spares(hak_cache_t *cache, uint64_t stamp_ms) {
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
-        hak_chain_t chain = take_spare(cache, c);
-        if (chain.count != 0) hak_central_push(c, chain, stamp_ms);
+        hak_central_settle(c, take_spare(cache, c), stamp_ms);
     }
 }
 
@@ -220,9 +214,8 @@ void hak_cache_tick(hak_cache_t *cache, uint64_t stamp_ms) {
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         hak_bin_t *bin = &cache->bins[c];
         if (bin->limit != 0 && (bin->events == 0 || shrink)) {
-            flush_bin(cache, c, stamp_ms);
-            hak_chain_t spare = take_spare(cache, c);
-            if (spare.count != 0) hak_central_push(c, spare, stamp_ms);
+            hak_central_settle(c, take_bin(bin), stamp_ms);
+            hak_central_settle(c, take_spare(cache, c), stamp_ms);
             set_limit(cache, c, bin->limit / 2 < LEAST_BLOCKS ? 0 : bin->limit / 2u);
         }
         bin->events = 0;

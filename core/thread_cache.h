@@ -36,6 +36,7 @@ typedef struct hak_cache {
     size_t lease_bytes;    /* its part of the budget */
     _Atomic uint32_t events; /* trips to the central store, for others to see whether the thread is idle */
     uint32_t events_seen;
+    uint32_t ticks_seen; /* the last tick after which the owner looked at its bins; 0 for none */
     int64_t flow_bytes; /* what went to slabs, less what came from slabs; see upkeep.c */
     /* Of upkeep.c: calls to skip between looks at the clock, those skipped, and when the last look was. */
     uint32_t skip_calls, skipped_calls;

@@ -17,6 +17,7 @@ enum {
 
 static struct {
     _Atomic uint64_t next_ms;
+    _Atomic uint32_t ticks;
     _Atomic bool has_thread;
 } state HAK_ALIGNED(64);
 
@@ -40,10 +41,18 @@ static void visit_idle(hak_cache_t *cache, void *context) {
 
 static void visit_steal(hak_cache_t *cache, void *context) { hak_cache_steal_spares(cache, *(uint64_t *)context); }
 
+/* Each thread looks at its own bins once after a tick; its first tick only begins the count. */
+static void tick_own(hak_cache_t *cache) {
+    uint32_t ticks = hak_load_relaxed(&state.ticks);
+    if (cache == NULL || cache->ticks_seen == ticks) return;
+    if (cache->ticks_seen != 0) hak_cache_tick(cache, 0);
+    cache->ticks_seen = ticks;
+}
+
 /* Blocks that nobody used for a tick go to their slabs. What that frees has been unused for long: it is due at once. */
 static void collect_idle(hak_cache_t *cache) {
     uint64_t long_ago = 0;
-    if (cache != NULL) hak_cache_tick(cache, long_ago);
+    tick_own(cache);
     hak_thread_visit(visit_idle, &long_ago, false);
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) hak_central_age(c, false, long_ago);
 }
@@ -51,6 +60,7 @@ static void collect_idle(hak_cache_t *cache) {
 static void tick(hak_cache_t *cache, uint64_t now_ms, uint64_t budget_ns) {
     uint64_t due = hak_load_relaxed(&state.next_ms);
     if (now_ms < due || !hak_cas_relaxed(&state.next_ms, &due, now_ms + tick_ms())) return;
+    hak_add_relaxed(&state.ticks, 1);
     collect_idle(cache);
     uint64_t before_ms = before(now_ms, hak_options.purge_delay_ms);
     hak_span_purge(retained_units(), before_ms, budget_ns);
@@ -100,8 +110,11 @@ static bool is_unsettled(hak_cache_t *cache, uint64_t now_ms) {
 /* True if there is more to collect than this thread has seen since the last tick, or was so a moment ago. */
 static bool debt_grows(hak_cache_t *cache, size_t dirty, uint64_t now_ms) {
     uint64_t next_ms = hak_load_relaxed(&state.next_ms);
-    if (next_ms != cache->debt_tick_ms) cache->debt_units = 0;
-    cache->debt_tick_ms = next_ms;
+    if (next_ms != cache->debt_tick_ms) {
+        cache->debt_tick_ms = next_ms;
+        cache->debt_units = 0;
+        cache->debt_flow_bytes = cache->flow_bytes;
+    }
     bool grows = dirty > cache->debt_units || cache->flow_bytes > cache->debt_flow_bytes;
     cache->debt_units = hak_max(dirty, cache->debt_units);
     if (cache->flow_bytes > cache->debt_flow_bytes) cache->debt_flow_bytes = cache->flow_bytes;
@@ -125,11 +138,14 @@ static void watch_debt(hak_cache_t *cache, uint64_t now_ms) {
 
 void hak_upkeep(hak_cache_t *cache) {
     uint64_t now_ms = hak_os_now_ms();
-    if (HAK_UNLIKELY(now_ms >= hak_load_relaxed(&state.next_ms))) {
-        tick(cache, now_ms, CALL_BUDGET_NS);
-        if (hak_options.background_purge && !hak_load_relaxed(&state.has_thread)) start_thread();
-    }
-    if (cache != NULL) watch_debt(cache, now_ms);
+    if (HAK_UNLIKELY(now_ms >= hak_load_relaxed(&state.next_ms))) tick(cache, now_ms, CALL_BUDGET_NS);
+    if (cache == NULL) return;
+    tick_own(cache);
+    watch_debt(cache, now_ms);
+}
+
+void hak_upkeep_start_thread(void) {
+    if (HAK_UNLIKELY(hak_options.background_purge) && !hak_load_relaxed(&state.has_thread)) start_thread();
 }
 
 void hak_upkeep_trapped(hak_cache_t *cache) {
@@ -144,6 +160,7 @@ void hak_upkeep_trapped(hak_cache_t *cache) {
     cache->skipped_calls = 0;
     cache->look_ms = now_ms;
     tick(cache, now_ms, CALL_BUDGET_NS);
+    tick_own(cache);
     if (!in_debt() && !is_unsettled(cache, now_ms)) hak_thread_set_trap(cache, false);
 }
 

@@ -18,6 +18,9 @@
 
 /* After a trip past the thread cache; `cache` may be NULL. */
 void hak_upkeep(hak_cache_t *cache);
+/* Starts the thread of the setting background_purge, once. From allocations only: a free may come from within the C library's
+ * handling of threads. */
+void hak_upkeep_start_thread(void);
 /* For each call of a trapped thread that its own bins could serve. */
 void hak_upkeep_trapped(hak_cache_t *cache);
 /* Gives back all that is free but `pad` bytes; true if anything went. */

@@ -65,12 +65,21 @@ class Central:
         self.counters["refilled_blocks"] += len(chain)
         return chain, source
 
+    def settle(self, chain: Chain, stamp_ms: int) -> None:
+        """Takes blocks that were idle: they go to their slabs, past the transfer cache."""
+        if chain:
+            self._count_flush(chain)
+            self.push(chain, stamp_ms)
+
+    def _count_flush(self, chain: Chain) -> None:
+        self.counters["flushes"] += 1
+        self.counters["flushed_blocks"] += len(chain)
+
     def put(self, chain: Chain) -> bool:
         """Takes a batch; False if the transfer cache was full and the blocks went to their slabs."""
         if not chain:
             return True
-        self.counters["flushes"] += 1
-        self.counters["flushed_blocks"] += len(chain)
+        self._count_flush(chain)
         if len(self.batches) < self.policy.transfer_batches:
             self.batches.append(chain)
             self.counters["transfer_puts"] += 1

@@ -159,7 +159,11 @@ class Heap:
 
     def _free_small(self, thread: Thread, c: int, address: int) -> None:
         is_slow = self.threads.takes_slow_path(thread)
-        cache = self.threads.cache(thread)
+        cache = self.threads.cache_to_free(thread)
+        if cache is None:
+            self.centrals[c].push([address], self.world.clock.now_ms)
+            self.upkeep.after_trip(None)
+            return
         entry = cache.bins[c]
         cache.calls[c]["frees"] += 1
         if len(entry.blocks) < entry.limit:
@@ -174,7 +178,7 @@ class Heap:
         in_arena = address < OUTSIDE
         self.large.give(address)
         if in_arena:
-            self.upkeep.after_trip(self.threads.cache(thread))
+            self.upkeep.after_trip(self.threads.cache_to_free(thread))
 
     def _resize_large(self, thread: Thread, address: int, size_b: int) -> int:
         if self.large.resize(address, size_b):

@@ -71,6 +71,7 @@ class Policy:
     # Upkeep: the longest tick, the most calls of a trapped thread between two looks at the clock, when a
     # thread counts as busy, how long after its last growth a debt counts as growing, and after how many ticks
     # what was idle at a burst's end has gone to its slabs.
+    early_frees: int = _mirrors("thread.c", "EARLY_FREES", 256)
     tick_max_ms: int = _mirrors("upkeep.c", "TICK_MAX_MS", 250)
     skip_calls: int = _mirrors("upkeep.c", "SKIP_MAX", 63)
     busy_trips: int = _mirrors("upkeep.c", "BUSY_TRIPS", 64)

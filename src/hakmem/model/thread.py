@@ -21,12 +21,21 @@ class Threads:
         self.centrals = centrals
         self.caches: dict[Thread, ThreadCache] = {}
         self._unused: list[ThreadCache] = []
+        self._early_frees: dict[Thread, int] = {}
 
     def cache(self, thread: Thread) -> ThreadCache:
         """The thread's cache, made at its first call."""
         if thread not in self.caches:
             self._attach(thread)
         return self.caches[thread]
+
+    def cache_to_free(self, thread: Thread) -> ThreadCache | None:
+        """The thread's cache for a free; the first few of a thread that has not allocated do without one."""
+        early = self._early_frees.get(thread, 0)
+        if thread not in self.caches and early < self.world.policy.early_frees:
+            self._early_frees[thread] = early + 1
+            return None
+        return self.cache(thread)
 
     def takes_slow_path(self, thread: Thread) -> bool:
         """Whether a thread's next call does not find its cache at once: its first one, and when trapped."""
@@ -39,6 +48,7 @@ class Threads:
             return
         cache.flush()
         cache.trapped = False
+        cache.watch.ticks_seen = 0
         del self.caches[thread]
         self._unused.append(cache)
         self.budget.sharers -= 1

@@ -90,6 +90,7 @@ class Watch:
     debt_units, debt_flow_b: the most dirty units since the tick that was due at debt_tick_ms; the most flow.
     growth_ms: when one of them last grew.
     settled_flow_b: the flow that has been settled.
+    ticks_seen: the last tick after which the thread looked at its own bins; 0 for none.
     """
 
     skip_calls: int = 0
@@ -102,6 +103,7 @@ class Watch:
     debt_tick_ms: int = 0
     growth_ms: int = 0
     settled_flow_b: int = 0
+    ticks_seen: int = 0
 
 
 class ThreadCache:
@@ -182,8 +184,8 @@ class ThreadCache:
         shrink = self.budget.is_scarce and self.lease_b > self.budget.share_b
         for c, entry in self.bins.items():
             if entry.limit and (shrink or not entry.events):
-                self.centrals[c].push(entry.take_blocks(), stamp_ms)
-                self.centrals[c].push(entry.take_spare(), stamp_ms)
+                self.centrals[c].settle(entry.take_blocks(), stamp_ms)
+                self.centrals[c].settle(entry.take_spare(), stamp_ms)
                 half = entry.limit // 2
                 entry.limit = half if half >= self.policy.least_blocks else 0
             entry.events = 0
@@ -193,7 +195,7 @@ class ThreadCache:
     def give_spares(self, stamp_ms: int) -> None:
         """Gives the spares' blocks to their slabs; anybody may do so to any cache."""
         for c, entry in self.bins.items():
-            self.centrals[c].push(entry.take_spare(), stamp_ms)
+            self.centrals[c].settle(entry.take_spare(), stamp_ms)
 
     def prewarm(self) -> None:
         """Fills the bins of the tiny classes."""

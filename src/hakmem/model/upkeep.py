@@ -25,11 +25,14 @@ class Upkeep:
         self.centrals = centrals
         self.threads = threads
         self.next_ms = 0
+        self.ticks = 0
 
-    def after_trip(self, cache: ThreadCache) -> None:
-        """After a call that went past the thread cache."""
+    def after_trip(self, cache: ThreadCache | None) -> None:
+        """After a call that went past the thread cache; without one, for a thread that has none yet."""
         self._tick(cache)
-        self._watch_debt(cache)
+        if cache is not None:
+            self._tick_own(cache)
+            self._watch_debt(cache)
 
     def trapped_call(self, cache: ThreadCache) -> None:
         """For each call on the slow path that the thread's own bins served.
@@ -46,6 +49,7 @@ class Upkeep:
         watch.skipped_calls = 0
         watch.look_ms = self.clock.now_ms
         self._tick(cache)
+        self._tick_own(cache)
         if not self._in_debt and not self._is_unsettled(cache):
             cache.trapped = False
 
@@ -70,11 +74,20 @@ class Upkeep:
     def _in_debt(self) -> bool:
         return self.pool.dirty_units > self._retained_units
 
-    def _tick(self, cache: ThreadCache) -> None:
+    def _tick_own(self, cache: ThreadCache) -> None:
+        """Each thread looks at its own bins once after a tick; its first tick only begins the count."""
+        if cache.watch.ticks_seen == self.ticks:
+            return
+        if cache.watch.ticks_seen:
+            cache.tick(LONG_AGO)
+        cache.watch.ticks_seen = self.ticks
+
+    def _tick(self, cache: ThreadCache | None) -> None:
         now_ms = self.clock.now_ms
         if now_ms < self.next_ms:
             return
         self.next_ms = now_ms + self._tick_ms
+        self.ticks += 1
         self._collect_idle(cache)
         before_ms = max(now_ms - self.settings.purge_delay_ms, 0)
         self.pool.purge(self._retained_units, before_ms)
@@ -84,9 +97,10 @@ class Upkeep:
             for other in self.threads:
                 other.trapped = True
 
-    def _collect_idle(self, cache: ThreadCache) -> None:
+    def _collect_idle(self, cache: ThreadCache | None) -> None:
         """Blocks that nobody used for a tick go to their slabs; what that frees has been unused for long."""
-        cache.tick(LONG_AGO)
+        if cache is not None:
+            self._tick_own(cache)
         for other in self.threads:
             if other.events == other.events_seen:
                 other.give_spares(LONG_AGO)
@@ -114,6 +128,7 @@ class Upkeep:
         if watch.debt_tick_ms != self.next_ms:
             watch.debt_tick_ms = self.next_ms
             watch.debt_units = 0
+            watch.debt_flow_b = cache.flow_b
         if self.pool.dirty_units > watch.debt_units or cache.flow_b > watch.debt_flow_b:
             watch.growth_ms = self.clock.now_ms
         watch.debt_units = max(watch.debt_units, self.pool.dirty_units)

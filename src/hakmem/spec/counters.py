@@ -17,7 +17,7 @@ class Counter:
 
 
 PROCESS_COUNTERS: Final[tuple[Counter, ...]] = (
-    Counter("superslabs_made", "superslabs committed for the first time"),
+    Counter("superslabs_made", "superslabs committed"),
     Counter("superslabs_reused", "wholly free superslabs taken up again before they were given back"),
     Counter("superslabs_returned", "superslabs given back to the system"),
     Counter("purges", "ranges of free memory whose pages were given back"),
@@ -31,6 +31,7 @@ PROCESS_COUNTERS: Final[tuple[Counter, ...]] = (
     Counter("system_reserve", "system calls that reserve address range"),
     Counter("system_commit", "system calls that make memory usable"),
     Counter("system_purge", "system calls that give pages back and keep the address range"),
+    Counter("system_advise", "system calls that set the policy for huge pages"),
     Counter("system_remap", "system calls that move or resize a mapping"),
     Counter("system_release", "system calls that give address range back"),
 )

@@ -44,34 +44,14 @@ ERROR_KINDS: Final[tuple[ErrorKind, ...]] = (
         "something wrote into a block after it was freed, or past the end of the block before it",
     ),
     ErrorKind(
-        "corrupt_slab",
-        "the figures of a slab contradict each other",
-        "blocks were freed more often than they were given out, or the descriptors were overwritten",
-    ),
-    ErrorKind(
         "write_after_free",
         "a free block was written to",
         "the program kept a pointer to a block that it had freed",
     ),
     ErrorKind(
-        "bad_alignment",
-        "block is not aligned as it was asked for",
-        "a pointer was changed, or free_aligned_sized was told another alignment",
-    ),
-    ErrorKind(
-        "out_of_metadata",
-        "the system refuses memory for the allocator's own records",
-        "the process is at a limit of the system on memory or on mappings",
-    ),
-    ErrorKind(
         "no_cxx_runtime",
         "operator new found no memory and no C++ runtime to throw std::bad_alloc",
         "operator new was called in a process without a C++ runtime",
-    ),
-    ErrorKind(
-        "assertion",
-        "an assertion of the allocator failed",
-        "a defect of HAKMEM, or memory of its own that the program overwrote",
     ),
 )
 """Every kind, in the order of the numbers that C gives them."""
