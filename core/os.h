@@ -23,7 +23,7 @@ bool hak_os_address_space_is_limited(void);
 bool hak_os_commit(void *address, size_t size);
 /* Gives the physical pages back; true: the range reads as zero from now on. */
 bool hak_os_purge(void *address, size_t size);
-typedef enum { HAK_MOVED, HAK_NOT_MOVED, HAK_TARGET_LOST } hak_moved_t;
+typedef enum { HAK_NOT_MOVED, HAK_MOVED, HAK_TARGET_LOST } hak_moved_t;
 
 /* Moves the pages of [from, from + size) to `to`, over what is mapped there; `from` stays mapped and reads as zero. Not moved:
  * all is as before, but `to` may read as zero. Target lost: nothing is mapped at `to` any more. */
@@ -41,7 +41,8 @@ void hak_os_sleep_ms(uint64_t ms);
 uint64_t hak_os_entropy(void);
 /* True in a process that runs with more rights than its user (set-user-id and the like). */
 bool hak_os_secure(void);
-/* The environment as the process got it, also before the C library has set itself up: `visit` gets each "NAME=value" whose name begins with `prefix`; strings stay valid. */
+/* The environment as the process got it, also before the C library has set itself up: `visit` gets each "NAME=value" whose
+ * name begins with `prefix`; strings stay valid. */
 void hak_os_environment(const char *prefix, void (*visit)(const char *entry, void *context), void *context);
 
 void hak_os_wait(_Atomic uint32_t *word, uint32_t value);

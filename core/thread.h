@@ -3,7 +3,8 @@
  *
  * hak_cache_fast is what the fast paths use: the thread's cache, or the empty cache, which sends every call to the slow
  * path. It is the empty one before the thread's first call, after its end, and while a trap is set: other threads may set
- * it so (relaxed; at worst a trap is lost; never after its end) to make the thread come by and help with upkeep. hak_cache_own is the owner's. */
+ * it so (relaxed; at worst a trap is lost; never after its end) to make the thread come by and help with upkeep.
+ * hak_cache_own is the owner's. */
 #ifndef HAK_THREAD_H
 #define HAK_THREAD_H
 

@@ -38,7 +38,7 @@ WRAP(void *, hak_os_reserve, (size_t size), (size), RESERVE, NULL)
 WRAP(void *, hak_os_map, (void *at, size_t size), (at, size), MAP, NULL)
 WRAP(bool, hak_os_commit, (void *address, size_t size), (address, size), COMMIT, false)
 WRAP(bool, hak_os_purge, (void *address, size_t size), (address, size), PURGE, false)
-WRAP(bool, hak_os_move, (void *from, void *to, size_t size), (from, to, size), MOVE, false)
+WRAP(hak_moved_t, hak_os_move, (void *from, void *to, size_t size), (from, to, size), MOVE, HAK_NOT_MOVED)
 
 enum { HELD = 4000 };
 static struct {
