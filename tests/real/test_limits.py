@@ -149,3 +149,10 @@ def test_a_small_program_stays_small_with_any_huge_page_setting(
     # The debug flavour keeps books; the others may cost half a MiB.
     if library.name != "debug":
         assert peak - on_system <= 512
+
+
+def test_realloc_makes_a_block_smaller_when_no_memory_is_left(
+    library: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path
+) -> None:
+    program = compiler.program("shrink_when_full.c")
+    assert launcher.run(library, [program], cwd=tmp_path, time_limit_s=60).stdout == b"ok\n"

@@ -48,6 +48,13 @@ def test_a_library_opened_late_serves_beside_the_systems_malloc(
     assert finished.stdout == b"ok\n"
 
 
+def test_a_library_opened_late_may_be_closed_while_its_threads_live(
+    hakmem: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path
+) -> None:
+    command: list[str | Path] = [compiler.program("late_close.c"), str(hakmem.path)]
+    assert launcher.run(SYSTEM, command, cwd=tmp_path, time_limit_s=60).stdout == b"ok\n"
+
+
 def test_a_setuid_program_ignores_the_environment(
     hakmem: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path, public_directory: Path
 ) -> None:

@@ -59,3 +59,22 @@ def test_handlers_at_exit_use_the_heap_while_threads_allocate(
     expected = b"at_quick_exit\n" if way == "quick" else b"atexit\ndestructor\n"
     for _ in range(5):
         assert launcher.run(library, [program, way], cwd=tmp_path, time_limit_s=30).stdout == expected
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"HAKMEM_BACKGROUND_PURGE": "1"}], ids=["by_calls", "in_background"]
+)
+def test_threads_that_are_past_their_end_free_what_earlier_ones_left(
+    library: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    program = compiler.program("detached.c")
+    finished = launcher.run(library, [program], cwd=tmp_path, environment=settings, time_limit_s=60)
+    assert finished.stdout == b"ok\n"
+
+
+def test_fork_beside_threads_that_read_and_flush_streams(
+    library: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path
+) -> None:
+    program = compiler.program("fork_and_streams.c")
+    finished = launcher.run(library, [program, tmp_path / "lines"], cwd=tmp_path, time_limit_s=60)
+    assert finished.stdout == b"ok\n"
