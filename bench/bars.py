@@ -364,7 +364,7 @@ def main() -> int:
             "schema": "hakmem-bars/1",
             "command": f"make bars ROUNDS={options.rounds}",
             "host": host,
-            "build": version.splitlines(),
+            "build": [line for line in version.splitlines() if not line.startswith(" ")],  # without the paths
             "rounds": options.rounds,
             "rows": [asdict(row) for row in rows],
             "samples": samples,
