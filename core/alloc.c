@@ -25,15 +25,13 @@ static inline void *pop(hak_bin_t *bin) {
     return block;
 }
 
-/* Pushes on a bin; false, and nothing is stored, if it has no room or the block is its head already. */
+/* Pushes on a bin; false if it has no room or the block is its head already: then the caller has to put the room back. */
 static inline bool push(hak_bin_t *bin, void *block) {
-    int32_t room = bin->room - 1;
-    if (HAK_UNLIKELY(room < 0)) return false;
+    if (HAK_UNLIKELY(hak_count_down_hot(&bin->room) < 0)) return false;
     void *head = bin->head;
     if (HAK_UNLIKELY(head == block)) return false;
     hak_set_next(block, head);
     bin->head = block;
-    bin->room = room;
     return true;
 }
 
@@ -93,27 +91,8 @@ static HAK_NOINLINE void *alloc_slow(size_t size) {
     return given(large_alloc(size, 1, &zero));
 }
 
-/* Above 1 KiB: the class takes some arithmetic. */
-static HAK_NOINLINE void *alloc_mid(size_t size) {
-    if (!HAK_DEBUG && size - 1 < HAK_MID_MAX) { /* not size 0, which came here as a wrapped one may */
-        unsigned c = hak_class_of(size);
-        hak_cache_t *cache = hak_thread_fast();
-        void *block = pop(&cache->bins[c]);
-        if (HAK_LIKELY(block != NULL)) {
-            if (HAK_COUNT) {
-                hak_call(cache, c, HAK_CALL_allocations);
-                hak_call(cache, c, HAK_CALL_malloc_hits);
-            }
-            return block;
-        }
-    }
-    return alloc_slow(size);
-}
-
-/* The bin's offset is the rounded size. Size 0, and sizes that wrap to it, find bin 0, which is always empty. */
-static inline void *alloc_inline(size_t size) {
-    size_t offset = (size + HAK_BLOCK_ALIGN - 1) & ~(size_t)(HAK_BLOCK_ALIGN - 1);
-    if (HAK_DEBUG || HAK_UNLIKELY(offset > HAK_TINY_MAX)) return alloc_mid(size);
+/* Pops the bin at `offset`, or goes the slow way. */
+static inline void *alloc_from(size_t offset, size_t size) {
     hak_cache_t *cache = hak_thread_fast();
     void *block = pop(hak_bin_at(cache, offset));
     if (HAK_UNLIKELY(block == NULL)) return alloc_slow(size);
@@ -122,6 +101,20 @@ static inline void *alloc_inline(size_t size) {
         hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_malloc_hits);
     }
     return block;
+}
+
+/* Above 1 KiB. */
+static inline void *alloc_mid(size_t size) {
+    if (HAK_DEBUG || size > HAK_MID_MAX) return alloc_slow(size);
+    return alloc_from(hak_class_of_mid(size) * sizeof(hak_bin_t), size);
+}
+
+/* The bin's offset is the rounded size. Size 0, and sizes that wrap to it, find bin 0, which is always empty. */
+static inline void *alloc_inline(size_t size) {
+    size_t offset = (size + HAK_BLOCK_ALIGN - 1) & ~(size_t)(HAK_BLOCK_ALIGN - 1);
+    HAK_NOT_IN_RESULT(offset);
+    if (HAK_DEBUG || HAK_UNLIKELY(offset > HAK_TINY_MAX)) return alloc_mid(size);
+    return alloc_from(offset, size);
 }
 
 void *hak_alloc(size_t size) { return alloc_inline(size); }
@@ -139,15 +132,18 @@ static void small_release(unsigned c, void *block) {
     if (push(&cache->bins[c], block)) { /* the trap is set */
         hak_call(cache, c, HAK_CALL_free_fast);
         hak_upkeep_trapped(cache);
-    } else if (hak_cache_overflow(cache, c, block)) {
-        hak_upkeep(cache);
+        return;
     }
+    hak_cache_put_room_back(&cache->bins[c]);
+    if (hak_cache_overflow(cache, c, block)) hak_upkeep(cache);
 }
 
-/* `block` is not NULL and the fast path could not take it. */
+/* `block` is not NULL and the fast path could not take it. Keeps errno, as os.h and thread.h promise for what they do. */
 static void release_found(void *block) {
     if (HAK_UNLIKELY(!hak_arena_holds(block))) {
+        int saved = errno;
         if (!hak_outside_free(block) && !hak_foreign_free(block)) hak_fatal(HAK_ERROR_foreign_pointer, block, "free");
+        errno = saved;
         return;
     }
     size_t unit = hak_unit_of(block);
@@ -164,11 +160,10 @@ static void release_found(void *block) {
     hak_upkeep(hak_thread_cache_to_free());
 }
 
-static HAK_NOINLINE void release_slow(void *block) {
-    if (block == NULL) return;
-    int saved = errno;
-    release_found(block);
-    errno = saved;
+/* `bin` is the one that would not take the block; NULL if none was asked. */
+static HAK_NOINLINE void release_slow(void *block, hak_bin_t *bin) {
+    if (bin != NULL) hak_cache_put_room_back(bin);
+    if (block != NULL) release_found(block);
 }
 
 static inline void release_inline(void *block) {
@@ -177,15 +172,16 @@ static inline void release_inline(void *block) {
     if (!HAK_DEBUG && HAK_LIKELY(distance < hak_read_hot(&hak_arena.size))) {
         hak_cache_t *cache = hak_thread_fast();
         size_t offset = hak_load_relaxed((hak_page_map_entry_t *)(base - HAK_PAGE_MAP_SPAN) + (distance >> HAK_UNIT_SHIFT));
-        if (HAK_LIKELY(push(hak_bin_at(cache, offset), block))) {
-            if (HAK_COUNT) {
-                hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_frees);
-                hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_free_fast);
-            }
-            return;
+        hak_bin_t *bin = hak_bin_at(cache, offset);
+        if (HAK_UNLIKELY(!push(bin, block))) {
+            release_slow(block, bin);
+        } else if (HAK_COUNT) {
+            hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_frees);
+            hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_free_fast);
         }
+        return;
     }
-    release_slow(block);
+    release_slow(block, NULL);
 }
 
 void hak_release(void *block) { release_inline(block); }

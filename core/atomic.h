@@ -31,8 +31,13 @@
 #endif
 #ifdef HAK_THREAD_SANITIZER
 #define hak_read_hot(p) hak_load_relaxed(p)
+#define hak_count_down_hot(p) (__atomic_sub_fetch((p), 1, __ATOMIC_RELAXED))
+#define hak_clear_hot(p) (__atomic_store_n((p), 0, __ATOMIC_RELAXED))
 #else
 #define hak_read_hot(p) (*(const __typeof__(atomic_load_explicit((p), memory_order_relaxed)) *)(p))
+/* The same for counting down in memory and looking at the sign, in one instruction. Counts get lost where threads share. */
+#define hak_count_down_hot(p) (--*(p))
+#define hak_clear_hot(p) ((void)(*(p) = 0))
 #endif
 
 #endif

@@ -11,9 +11,6 @@ typedef struct central {
     hak_lock_t lock;
     uint32_t current;     /* slab being carved, or 0 */
     uint32_t first;       /* list of slabs with free blocks */
-    uint32_t batch_count;
-    uint32_t batch_low;   /* the fewest batches since the last ageing: so many were not needed */
-    void *batches[HAK_TRANSFER_DEPTH];
     hak_class_figures_t figures;
 } HAK_ALIGNED(64) central_t;
 
@@ -79,8 +76,7 @@ static size_t checked_slab(unsigned c, const void *block) {
     return slab;
 }
 
-/* The last of the first `count` blocks of a slab's chain. */
-static void *walk(unsigned c, void *head, uint32_t count) {
+void *hak_central_walk(unsigned c, void *head, uint32_t count) {
     void *block = head;
     for (uint32_t i = 1; i < count; i++) {
         block = hak_next(block);
@@ -94,13 +90,13 @@ static void gather(unsigned c, size_t unit, uint32_t most, hak_chain_t *out) {
     hak_chain_t chain = hak_slab_take(unit);
     if (chain.count == 0) return;
     uint32_t count = (uint32_t)hak_min(chain.count, most - out->count);
-    void *tail = walk(c, chain.head, count);
+    void *tail = hak_central_walk(c, chain.head, count);
     void *rest = hak_next(tail);
     hak_set_next(tail, out->head);
     *out = (hak_chain_t){chain.head, out->count + count};
     uint32_t left = chain.count - count;
     /* Looking again is not needed: the caller holds the lock and lists the slab if it has free blocks. */
-    if (left != 0) hak_slab_push(unit, (hak_chain_t){rest, left}, walk(c, rest, left));
+    if (left != 0) hak_slab_push(unit, (hak_chain_t){rest, left}, hak_central_walk(c, rest, left));
 }
 
 /* Of the first few slabs with free blocks, the one with the fewest: the others may become wholly free. */
@@ -130,30 +126,28 @@ static hak_chain_t carve(central_t *central, unsigned c, uint32_t most, hak_sour
     return hak_slab_carve(central->current, most);
 }
 
-hak_chain_t hak_central_get(unsigned c, uint32_t most, hak_source_t *source) {
+/* What the slabs have; from a new one only if nothing else is there. */
+static hak_chain_t get_from_slabs(unsigned c, uint32_t most, hak_source_t *source) {
     central_t *central = enter(c);
     hak_chain_t out = {NULL, 0};
-    central->figures.refills++;
-    if (central->batch_count != 0) {
-        void *head = central->batches[--central->batch_count];
-        if (central->batch_count < central->batch_low) central->batch_low = central->batch_count;
-        out = (hak_chain_t){head, hak_batch_count(head)};
-        central->figures.transfer_hits++;
-        central->figures.transfer_blocks -= out.count;
-        *source = HAK_FROM_TRANSFER;
-    } else {
-        *source = HAK_FROM_SLAB;
-        if (central->current != 0) gather(c, central->current, most, &out);
-        for (int i = 0; i < LOOK_MAX && out.count < most && central->first != 0; i++) {
-            size_t unit = fullest(central);
-            gather(c, unit, most, &out);
-            if (hak_slab_free_count(hak_unit(unit)) == 0) list_remove(central, unit);
-        }
-        if (out.count == 0) out = carve(central, c, most, source);
+    *source = HAK_FROM_SLAB;
+    if (central->current != 0) gather(c, central->current, most, &out);
+    for (int i = 0; i < LOOK_MAX && out.count < most && central->first != 0; i++) {
+        size_t unit = fullest(central);
+        gather(c, unit, most, &out);
+        if (hak_slab_free_count(hak_unit(unit)) == 0) list_remove(central, unit);
     }
+    if (out.count == 0) out = carve(central, c, most, source);
+    central->figures.refills++;
     central->figures.refilled_blocks += out.count;
     hak_unlock(&central->lock);
     return out;
+}
+
+hak_chain_t hak_central_get(unsigned c, uint32_t most, hak_source_t *source) {
+    hak_chain_t batch = hak_transfer_take(c);
+    *source = HAK_FROM_TRANSFER;
+    return batch.count != 0 ? batch : get_from_slabs(c, most, source);
 }
 
 /* Blocks of one slab on their way to it. */
@@ -191,33 +185,19 @@ void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
     for (int i = 0; i < PILES; i++) push_pile(c, &piles[i], stamp_ms);
 }
 
-static void count_flush(central_t *central, hak_chain_t chain) {
-    central->figures.flushes++;
-    central->figures.flushed_blocks += chain.count;
-}
-
 void hak_central_settle(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
     if (chain.count == 0) return;
     central_t *central = enter(c);
-    count_flush(central, chain);
+    central->figures.flushes++;
+    central->figures.flushed_blocks += chain.count;
     hak_unlock(&central->lock);
     hak_central_push(c, chain, stamp_ms);
 }
 
 bool hak_central_put(unsigned c, hak_chain_t chain) {
-    if (chain.count == 0) return true;
-    central_t *central = enter(c);
-    count_flush(central, chain);
-    bool fits = central->batch_count < HAK_TRANSFER_DEPTH;
-    if (fits) {
-        hak_batch_set_count(chain.head, chain.count);
-        central->batches[central->batch_count++] = chain.head;
-        central->figures.transfer_puts++;
-        central->figures.transfer_blocks += chain.count;
-    }
-    hak_unlock(&central->lock);
-    if (!fits) hak_central_push(c, chain, hak_os_now_ms());
-    return fits;
+    if (chain.count == 0 || hak_transfer_put(c, chain)) return true;
+    hak_central_settle(c, chain, hak_os_now_ms());
+    return false;
 }
 
 /* Retires the current slab if all that was carved of it is free. */
@@ -231,25 +211,27 @@ static void release_idle_current(unsigned c, uint64_t stamp_ms) {
 }
 
 void hak_central_age(unsigned c, bool all, uint64_t stamp_ms) {
-    void *idle[HAK_TRANSFER_DEPTH];
-    central_t *central = enter(c);
-    uint32_t count = all ? central->batch_count : central->batch_low;
-    for (uint32_t i = 0; i < count; i++) {
-        idle[i] = central->batches[i];
-        central->figures.transfer_blocks -= hak_batch_count(idle[i]);
+    for (uint32_t shard = 0; shard < hak_transfer_shards(); shard++) {
+        void *idle[HAK_TRANSFER_DEPTH];
+        uint32_t count = hak_transfer_drop(shard, c, all, idle);
+        for (uint32_t i = 0; i < count; i++) hak_central_push(c, (hak_chain_t){idle[i], hak_batch_count(idle[i])}, stamp_ms);
     }
-    central->batch_count -= count;
-    for (uint32_t i = 0; i < central->batch_count; i++) central->batches[i] = central->batches[i + count];
-    central->batch_low = central->batch_count;
-    hak_unlock(&central->lock);
-    for (uint32_t i = 0; i < count; i++) hak_central_push(c, (hak_chain_t){idle[i], hak_batch_count(idle[i])}, stamp_ms);
     release_idle_current(c, stamp_ms);
 }
 
 hak_class_figures_t hak_central_figures(unsigned c) {
+    hak_transfer_figures_t transfer = hak_transfer_figures(c);
     central_t *central = enter(c);
     hak_class_figures_t figures = central->figures;
     hak_unlock(&central->lock);
+    figures.refills += transfer.hits;
+    figures.refilled_blocks += transfer.hit_blocks;
+    figures.flushes += transfer.puts;
+    figures.flushed_blocks += transfer.put_blocks;
+    figures.transfer_hits = transfer.hits;
+    figures.transfer_puts = transfer.puts;
+    figures.transfer_blocks = transfer.blocks;
+    figures.lock_waits += transfer.lock_waits;
     return figures;
 }
 
@@ -260,18 +242,28 @@ static bool chain_has(void *head, uint32_t count, const void *block) {
     return false;
 }
 
+typedef struct batch_search {
+    const void *block;
+    bool found;
+} batch_search_t;
+
+static void search_batch(void *batch, void *context) {
+    batch_search_t *search = context;
+    search->found = search->found || chain_has(batch, hak_batch_count(batch), search->block);
+}
+
 bool hak_central_has(unsigned c, size_t unit, const void *block) {
+    batch_search_t search = {block, false};
+    hak_transfer_visit(c, search_batch, &search);
+    if (search.found) return true;
     central_t *central = enter(c);
     /* A dead block pins nothing: whether the slab is still one of this class is known under the lock alone. */
     bool is_slab = hak_load_relaxed(&hak_unit(unit)->class) == c;
     bool found = !is_slab || !hak_slab_is_block(unit, block);
-    for (uint32_t i = 0; i < central->batch_count && !found; i++) {
-        found = chain_has(central->batches[i], hak_batch_count(central->batches[i]), block);
-    }
     if (!found) {
         hak_chain_t list = hak_slab_take(unit);
         found = chain_has(list.head, list.count, block);
-        if (list.count != 0) hak_slab_push(unit, list, walk(c, list.head, list.count));
+        if (list.count != 0) hak_slab_push(unit, list, hak_central_walk(c, list.head, list.count));
     }
     hak_unlock(&central->lock);
     return found;
@@ -279,9 +271,11 @@ bool hak_central_has(unsigned c, size_t unit, const void *block) {
 
 void hak_central_before_fork(void) {
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) hak_lock(&centrals[c].lock);
+    hak_transfer_before_fork();
 }
 
 void hak_central_after_fork(bool child) {
+    hak_transfer_after_fork(child);
     for (unsigned c = HAK_CLASS_COUNT - 1; c >= 1; c--) {
         if (child) hak_lock_reset(&centrals[c].lock);
         else hak_unlock(&centrals[c].lock);

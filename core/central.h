@@ -1,17 +1,16 @@
-/* central.h -- per size class: slabs with free blocks, and whole batches on their way between threads.
- * May use: base, bits, atomic, counters, diag, os, lock, size_class, arena, span, slab.
- * Any thread may call; a class's lock guards its list of slabs, its current slab and its transfer cache.
+/* central.h -- the central store: per size class the transfer cache, and behind it the slabs with free blocks.
+ * May use: base, bits, atomic, counters, diag, os, lock, size_class, arena, span, slab, transfer.
+ * Any thread may call; a class's lock guards its list of slabs and its current slab.
  *
- * A batch is a chain that moves as one; its count stands in the second word of its first block. Batches go to the transfer
- * cache first, from which the next refill takes them whole; only what does not fit there, or stays unused, goes to its slabs.
+ * Batches go to the transfer cache first, from which the next refill takes them whole; only what does not fit there, or stays
+ * unused, goes to its slabs.
  * The current slab, the one being carved, is on no list and is never retired; it is looked at again when it is replaced.
  * Invariant: blocks in use + in thread caches + in batches + in the slabs' lists == blocks carved. */
 #ifndef HAK_CENTRAL_H
 #define HAK_CENTRAL_H
 
 #include "slab.h"
-
-enum { HAK_TRANSFER_DEPTH = 16 };
+#include "transfer.h"
 
 #define HAK_CLASS_COUNTER_FIELD(id, text) uint64_t id;
 typedef struct hak_class_figures {
@@ -23,8 +22,8 @@ typedef struct hak_class_figures {
 
 typedef enum { HAK_FROM_TRANSFER, HAK_FROM_SLAB, HAK_FROM_SPAN } hak_source_t;
 
-static inline uint32_t hak_batch_count(const void *head) { return (uint32_t)((const uintptr_t *)head)[1]; }
-static inline void hak_batch_set_count(void *head, uint32_t count) { ((uintptr_t *)head)[1] = count; }
+/* The last of the first `count` blocks of a list of class `c`; ends the process if the list is damaged. */
+void *hak_central_walk(unsigned c, void *head, uint32_t count);
 
 /* A batch of class `c`: a whole one from the transfer cache, else up to `most` blocks from slabs. Empty: no memory. */
 hak_chain_t hak_central_get(unsigned c, uint32_t most, hak_source_t *source);

@@ -10,6 +10,7 @@
 #include "span.c"
 #include "large.c"
 #include "slab.c"
+#include "transfer.c"
 #include "central.c"
 #include "thread_cache.c"
 #include "thread.c"

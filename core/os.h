@@ -45,6 +45,9 @@ bool hak_os_secure(void);
  * name begins with `prefix`; strings stay valid. */
 void hak_os_environment(const char *prefix, void (*visit)(const char *entry, void *context), void *context);
 
+/* The processor on which the thread runs, or ran a moment ago. */
+unsigned hak_os_processor(void);
+
 void hak_os_wait(_Atomic uint32_t *word, uint32_t value);
 void hak_os_wake(_Atomic uint32_t *word);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -20,6 +21,11 @@
 #endif
 
 extern char **environ;
+
+/* Of glibc 2.35 and newer: where the kernel keeps the number of a thread's processor; the size is 0 if it does not. */
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned int __rseq_size __attribute__((weak));
+enum { RSEQ_PROCESSOR = 0 }; /* cpu_id_start of struct rseq, rseq(2) */
 
 size_t hak_os_page_size(void) { return getauxval(AT_PAGESZ); }
 
@@ -182,3 +188,13 @@ static void futex(_Atomic uint32_t *word, int operation, uint32_t value) {
 
 void hak_os_wait(_Atomic uint32_t *word, uint32_t value) { futex(word, FUTEX_WAIT, value); }
 void hak_os_wake(_Atomic uint32_t *word) { futex(word, FUTEX_WAKE, 1); }
+
+unsigned hak_os_processor(void) {
+    if (HAK_LIKELY(&__rseq_size != NULL && __rseq_size != 0)) {
+        const char *area = (const char *)__builtin_thread_pointer() + __rseq_offset;
+        return *(const volatile uint32_t *)(area + RSEQ_PROCESSOR);
+    }
+    int saved = errno, processor = sched_getcpu();
+    errno = saved;
+    return processor < 0 ? 0 : (unsigned)processor;
+}

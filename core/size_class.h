@@ -1,4 +1,4 @@
-/* size_class.h -- size <-> size class, and the shape of each class's slabs. Pure arithmetic.
+/* size_class.h -- size <-> size class, and the shape of each class's slabs. Arithmetic and constant tables.
  * May use: base, bits.
  * Class 0 is no class. Classes 1..64 are multiples of 16 ("tiny"), so that a tiny block's size is 16 times its class;
  * above, HAK_CLASSES_PER_DOUBLING sizes a doubling ("mid"). HAK_CLASS_LARGE stands for everything bigger. */
@@ -23,14 +23,11 @@ extern const hak_class_t hak_classes[HAK_CLASS_COUNT];
 
 static inline unsigned hak_class_of_tiny(size_t size) { return (unsigned)((size + 15) >> 4); }
 
+/* (size - 1) >> HAK_MID_STEP_SHIFT -> class: one load in place of ten instructions. */
+extern const uint8_t hak_mid_classes[HAK_MID_MAX >> HAK_MID_STEP_SHIFT];
+
 /* 1024 < size <= 32 KiB. */
-static inline unsigned hak_class_of_mid(size_t size) {
-    enum { LOG_PER_DOUBLING = HAK_CLASSES_PER_DOUBLING == 8 ? 3 : 2, LOG_TINY_MAX = 10 };
-    size_t last = size - 1;
-    unsigned doubling = hak_log2(last);
-    unsigned step = (unsigned)(last >> (doubling - LOG_PER_DOUBLING)) & (HAK_CLASSES_PER_DOUBLING - 1);
-    return HAK_TINY_CLASSES + 1 + (doubling - LOG_TINY_MAX) * HAK_CLASSES_PER_DOUBLING + step;
-}
+static inline unsigned hak_class_of_mid(size_t size) { return hak_mid_classes[(size - 1) >> HAK_MID_STEP_SHIFT]; }
 
 /* size <= HAK_MID_MAX; size 0 counts as 1. */
 static inline unsigned hak_class_of(size_t size) {

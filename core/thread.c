@@ -1,5 +1,6 @@
 #include "thread.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 #include "counters.h"
@@ -7,7 +8,7 @@
 #include "options.h"
 #include "os.h"
 
-_Thread_local _Atomic(hak_cache_t *) hak_cache_fast = (hak_cache_t *)&hak_cache_empty;
+_Thread_local _Atomic(hak_cache_t *) hak_cache_fast = &hak_cache_empty;
 /* NULL before the first call; the empty cache after the thread's end. */
 static _Thread_local hak_cache_t *hak_cache_own;
 static _Thread_local uint32_t early_frees;
@@ -80,8 +81,8 @@ static void keep_calls(hak_cache_t *cache) {
 /* The thread's last call of ours in most programs; later calls go straight to the central store. */
 static void thread_ends(void *argument) {
     hak_cache_t *cache = argument;
-    hak_store_relaxed(&hak_cache_fast, (hak_cache_t *)&hak_cache_empty);
-    hak_cache_own = (hak_cache_t *)&hak_cache_empty;
+    hak_store_relaxed(&hak_cache_fast, &hak_cache_empty);
+    hak_cache_own = &hak_cache_empty;
     hak_cache_flush(cache);
     hak_lock(&registry.lock);
     keep_calls(cache);
@@ -157,7 +158,7 @@ bool hak_thread_open(void) {
     return done;
 }
 
-static hak_cache_t *attach(void) {
+static hak_cache_t *attach_new(void) {
     if (!hak_thread_open()) return NULL;
     if (hak_cache_own != NULL) return hak_cache_own; /* opening may have allocated */
     hak_lock(&registry.lock);
@@ -175,6 +176,13 @@ static hak_cache_t *attach(void) {
     hak_lock(&registry.lock);
     cache->slot = end_is_seen ? &hak_cache_fast : NULL;
     hak_unlock(&registry.lock);
+    return cache;
+}
+
+static HAK_COLD hak_cache_t *attach(void) {
+    int saved = errno; /* the C library's functions for threads may set it */
+    hak_cache_t *cache = attach_new();
+    errno = saved;
     return cache;
 }
 
@@ -196,7 +204,7 @@ bool hak_thread_is_trapped(void) { return hak_thread_fast() != hak_cache_own; }
 
 void hak_thread_set_trap(hak_cache_t *cache, bool on) {
     _Atomic(hak_cache_t *) *slot = cache->slot;
-    if (slot != NULL) hak_store_relaxed(slot, on ? (hak_cache_t *)&hak_cache_empty : cache);
+    if (slot != NULL) hak_store_relaxed(slot, on ? &hak_cache_empty : cache);
 }
 
 bool hak_thread_visit(void (*visit)(hak_cache_t *, void *), void *context, bool wait) {

@@ -13,7 +13,7 @@
 
 extern _Thread_local _Atomic(hak_cache_t *) hak_cache_fast;
 
-/* The calling thread's cache, made at its first call; NULL once the thread has run its destructors, or without memory. */
+/* The calling thread's cache, made at its first call, which keeps errno; NULL once the thread has run its destructors, or without memory. */
 hak_cache_t *hak_thread_cache(void);
 
 /* The same for a call that only gives back: a thread whose first calls are frees gets no cache for the first few. Threads that

@@ -17,7 +17,7 @@ enum {
 /* What one bin may hold at most: small beside the budget, many blocks of the classes that are used most. */
 static const size_t bin_bytes_max = 128 * 1024;
 
-const hak_cache_t hak_cache_empty;
+hak_cache_t hak_cache_empty;
 
 static struct {
     _Atomic size_t leased_bytes;
@@ -125,27 +125,52 @@ static hak_chain_t take_own_spare(hak_cache_t *cache, unsigned c) {
 
 static int64_t chain_bytes(unsigned c, hak_chain_t chain) { return (int64_t)chain.count * hak_classes[c].size; }
 
-/* Moves a full batch to the spare; what has to go to the central store, if anything. */
-static hak_chain_t put_own_spare(hak_cache_t *cache, unsigned c, hak_chain_t chain) {
-    size_t bytes = chain.count * (size_t)hak_classes[c].size;
-    hak_chain_t old = take_own_spare(cache, c);
-    if (!lease(cache, bytes)) {
-        if (old.count == 0) return chain;
-        if (!hak_central_put(c, chain)) cache->flow_bytes += chain_bytes(c, chain);
-        return old;
-    }
-    cache->spare_bytes += bytes;
-    hak_batch_set_count(chain.head, chain.count);
-    /* Release: whoever takes the spare reads the links. The slot is empty: only the owner fills it. */
-    hak_store_release(&cache->spares[c], chain.head);
-    return old;
-}
-
 static hak_chain_t take_bin(hak_bin_t *bin) {
     hak_chain_t chain = {bin->head, (uint32_t)(bin->limit - bin->room)};
     bin->head = NULL;
     bin->room = bin->limit;
     return chain;
+}
+
+/* Keeps the blocks that were freed last, which are warm, so many that with the next one the bin is half full. */
+static hak_chain_t take_cold_half(hak_bin_t *bin, unsigned c) {
+    uint32_t all = (uint32_t)(bin->limit - bin->room), kept = (uint32_t)(hak_max(all, 1) - 1) / 2;
+    if (kept == 0) return take_bin(bin);
+    void *last = hak_central_walk(c, bin->head, kept);
+    hak_chain_t chain = {hak_next(last), all - kept};
+    hak_set_next(last, NULL);
+    bin->room += (int32_t)chain.count;
+    return chain;
+}
+
+static void put_central(hak_cache_t *cache, unsigned c, hak_chain_t chain) {
+    if (!hak_central_put(c, chain)) cache->flow_bytes += chain_bytes(c, chain);
+}
+
+/* The whole list becomes the spare, if the budget has room for one: no block is touched, and malloc finds it there. */
+static bool set_aside(hak_cache_t *cache, unsigned c) {
+    hak_bin_t *bin = &cache->bins[c];
+    size_t bytes = (uint32_t)(bin->limit - bin->room) * (size_t)hak_classes[c].size;
+    if (!lease(cache, bytes)) return false;
+    cache->spare_bytes += bytes;
+    hak_chain_t chain = take_bin(bin);
+    hak_batch_set_count(chain.head, chain.count);
+    HAK_ASSERT(chain.count <= UINT16_MAX);
+    hak_store_relaxed(&cache->spare_counts[c], (uint16_t)chain.count);
+    /* Release: whoever takes the spare reads the links. The slot is empty: only the owner fills it. */
+    hak_store_release(&cache->spares[c], chain.head);
+    return true;
+}
+
+/* Makes room in a full bin. True if the central store was asked. */
+static bool make_room(hak_cache_t *cache, unsigned c) {
+    hak_chain_t old = take_own_spare(cache, c);
+    bool scarce = !set_aside(cache, c);
+    /* Half of the list goes, so that the bin is neither full nor empty and serves calls of both kinds before its next trip. */
+    if (scarce) put_central(cache, c, take_cold_half(&cache->bins[c], c));
+    if (old.count != 0) put_central(cache, c, old);
+    if (!scarce && old.count != 0) raise_limit(cache, c);
+    return scarce || old.count != 0;
 }
 
 void *hak_cache_refill(hak_cache_t *cache, unsigned c, bool *central) {
@@ -174,22 +199,17 @@ bool hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block) {
     hak_bin_t *bin = &cache->bins[c];
     note_event(cache, bin);
     raise_if_warm(cache, c);
-    hak_chain_t old = {NULL, 0};
-    if (bin->room <= 0) old = put_own_spare(cache, c, take_bin(bin));
+    bool central = bin->room <= 0 && make_room(cache, c);
     hak_set_next(block, bin->head);
     bin->head = block;
     bin->room--;
-    hak_call(cache, c, old.count != 0 ? HAK_CALL_free_flush : HAK_CALL_free_spare);
-    if (old.count == 0) return false;
-    raise_limit(cache, c);
-    if (!hak_central_put(c, old)) cache->flow_bytes += chain_bytes(c, old);
-    return true;
+    hak_call(cache, c, central ? HAK_CALL_free_flush : HAK_CALL_free_spare);
+    return central;
 }
 
+/* Relaxed: a glance, also by the owner, whose spare others may take at any moment. */
 static uint32_t spare_blocks(hak_cache_t *cache, unsigned c) {
-    void *spare = hak_load_acquire(&cache->spares[c]);
-    /* Of another thread's spare, which may be in use by now, the count can be anything. */
-    return spare != NULL ? (uint32_t)hak_min(hak_batch_count(spare), UINT16_MAX) : 0;
+    return hak_load_relaxed(&cache->spares[c]) != NULL ? hak_load_relaxed(&cache->spare_counts[c]) : 0;
 }
 
 void hak_cache_flush(hak_cache_t *cache) {

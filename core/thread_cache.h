@@ -2,12 +2,14 @@
  * May use: base, bits, atomic, counters, diag, os, lock, options, size_class, arena, span, slab, central.
  *
  * Bins belong to one thread. Spares are exchanged atomically, so that any thread may take an idle thread's spare.
- * A bin that reaches its limit moves whole to the spare, in O(1); only a second crossing goes to the central store.
+ * A bin that reaches its limit moves whole to the spare, in O(1); only a second crossing goes to the central store. Where the
+ * budget has no room for a spare, half of the bin goes there instead.
  * Limits start at nothing, double with each trip to the central store while the byte budget of all caches allows, and halve
  * when a bin is idle.
  *
  * Two bins always lack blocks for malloc and room for free: bin 0 (size 0, wrapped sizes; units that hold no block) and
- * HAK_CLASS_LARGE. hak_cache_empty is a cache of such bins alone; it is read-only, and every thread starts with it.
+ * HAK_CLASS_LARGE. hak_cache_empty is a cache of such bins alone, with which every thread starts. A push counts the room
+ * down before it looks; where there was none, the slow path puts it back (hak_cache_put_room_back).
  * Invariant of a bin: blocks in the list == limit - room. */
 #ifndef HAK_THREAD_CACHE_H
 #define HAK_THREAD_CACHE_H
@@ -31,6 +33,8 @@ typedef uint64_t hak_call_figures_t[HAK_CALL_CLASSES][HAK_CALL_COUNT];
 typedef struct hak_cache {
     hak_bin_t bins[HAK_CLASS_COUNT + 1];
     _Atomic(void *) spares[HAK_CLASS_COUNT + 1];
+    /* Blocks in each spare, while it is there. Kept apart from the batch, which may be in use elsewhere when one looks. */
+    _Atomic uint16_t spare_counts[HAK_CLASS_COUNT + 1];
     size_t capacity_bytes; /* what the bins may hold by their limits */
     size_t spare_bytes;    /* what the spares hold, or less if others took some since the last tick */
     size_t lease_bytes;    /* its part of the budget */
@@ -53,9 +57,15 @@ typedef struct hak_cache {
     hak_call_figures_t calls;
 } HAK_ALIGNED(64) hak_cache_t;
 
-extern const hak_cache_t hak_cache_empty;
+extern hak_cache_t hak_cache_empty;
 
 static inline hak_bin_t *hak_bin_at(hak_cache_t *cache, size_t offset) { return (hak_bin_t *)((char *)cache + offset); }
+
+static inline void hak_cache_put_room_back(hak_bin_t *bin) {
+    /* Threads share the empty cache, where counts get lost: its room is never put above nothing. */
+    if ((uintptr_t)bin - (uintptr_t)&hak_cache_empty < sizeof hak_cache_empty) hak_clear_hot(&bin->room);
+    else bin->room++;
+}
 
 static inline void hak_call(hak_cache_t *cache, unsigned c, hak_call_t counter) {
     if (HAK_COUNT) cache->calls[c][counter]++;

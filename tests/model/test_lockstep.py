@@ -285,6 +285,17 @@ def test_a_burst_goes_back_when_the_model_says_while_one_bin_is_in_use(
     cores[flavour].close()
 
 
+def test_each_thread_begins_with_early_frees(cores: dict[str, CoreProcess]) -> None:
+    both = LockStep(cores["release"], Settings(), POLICIES["release"])
+    early = both.world.policy.early_frees
+    both.malloc(0, [16] * (early + 1))
+    both.free(1, both.blocks[:early])
+    both.end(1)
+    both.free(1, both.blocks)  # the next thread of that number
+    both.compare()
+    cores["release"].close()
+
+
 def test_the_end_of_a_burst_is_noticed_in_the_policy(cores: dict[str, CoreProcess]) -> None:
     both = LockStep(cores["release"], Settings(retain=MIB), replace(RELEASE, settle_ticks=0))
     with pytest.raises(MismatchError):

@@ -230,6 +230,8 @@ def serve(path: str) -> None:
 
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # One processor, and so one shard of the transfer cache, as in the model.
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     while True:
         request = receive()
         child = os.fork()

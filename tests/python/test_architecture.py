@@ -28,6 +28,7 @@ LAYERS = (
     "span",
     "large",
     "slab",
+    "transfer",
     "central",
     "thread_cache",
     "thread",

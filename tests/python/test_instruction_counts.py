@@ -16,9 +16,10 @@ from typing import Final
 
 import pytest
 
-from .command import Compile, plain_environment
+from hakmem.lab.programs import program
 
-BENCH: Final = Path(__file__).resolve().parents[2] / "bench" / "programs"
+from .command import plain_environment
+
 GOLDEN: Final = Path(__file__).resolve().parents[1] / "golden" / "instructions.json"
 
 BAR: Final = 14.0
@@ -46,15 +47,11 @@ class Counts:
     free: int
 
 
-def need(program: str) -> str:
-    path = shutil.which(program)
+def need(tool: str) -> str:
+    path = shutil.which(tool)
     if path is None:
-        pytest.skip(f"{program} is not installed")
+        pytest.skip(f"{tool} is not installed")
     return path
-
-
-def compiled(compile_c: Compile, name: str, *flags: str) -> Path:
-    return compile_c((BENCH / f"{name}.c").read_text(), "-O2", "-std=gnu11", *flags, name=name)
 
 
 def instructions(directory: Path, library: Path, command: list[str | Path], *options: str) -> int:
@@ -80,17 +77,18 @@ def instructions(directory: Path, library: Path, command: list[str | Path], *opt
     return int(found[1] or found[2])
 
 
-def an_operation(directory: Path, library: Path, program: Path) -> float:
+def an_operation(directory: Path, library: Path, random_mixed: Path) -> float:
     short, long = (
-        instructions(directory, library, [program, str(operations), "256"]) for operations in (SHORT, LONG)
+        instructions(directory, library, [random_mixed, str(operations), "256"])
+        for operations in (SHORT, LONG)
     )
     return (long - short) / OPERATIONS
 
 
-def a_call(directory: Path, library: Path, program: Path, function: str) -> int:
+def a_call(directory: Path, library: Path, hot_pair: Path, function: str) -> int:
     """Instructions of one call of `function` in a hot loop, callees included."""
     only = ("--collect-atstart=no", f"--toggle-collect={function}")
-    short, long = (instructions(directory, library, [program, str(times)], *only) for times in (2000, 12000))
+    short, long = (instructions(directory, library, [hot_pair, str(times)], *only) for times in (2000, 12000))
     assert (long - short) % 10000 < 1000, "the calls of a hot loop differ from each other"
     return (long - short) // 10000
 
@@ -103,12 +101,10 @@ def compiler_of(library: Path) -> str:
 
 
 @pytest.fixture
-def counts(library: Path, compile_c: Compile, tmp_path: Path) -> Counts:
+def counts(library: Path, tmp_path: Path) -> Counts:
     """The counts of the release library, measured."""
     need("valgrind")
-    floor = compiled(compile_c, "floor", "-shared", "-fPIC", "-fno-builtin")
-    random_mixed = compiled(compile_c, "random_mixed")
-    hot_pair = compiled(compile_c, "hot_pair")
+    random_mixed, hot_pair, floor = (program(name) for name in ("random_mixed", "hot_pair", "floor.so"))
     above = an_operation(tmp_path, library, random_mixed) - an_operation(tmp_path, floor, random_mixed)
     return Counts(
         round(above, 2),
@@ -132,15 +128,12 @@ def test_an_operation_stays_below_the_bar_and_at_its_golden_count(counts: Counts
     assert (counts.malloc, counts.free) == (expected["malloc"], expected["free"]), remedy
 
 
-def test_random_mixed_makes_few_memory_system_calls(
-    library: Path, compile_c: Compile, tmp_path: Path
-) -> None:
+def test_random_mixed_makes_few_memory_system_calls(library: Path, tmp_path: Path) -> None:
     log = tmp_path / "strace"
     calls = "mmap,munmap,mremap,mprotect,madvise,brk"
-    program = compiled(compile_c, "random_mixed")
     command = [need("strace"), "-f", "-o", str(log), "-e", f"trace={calls}", "-E", f"LD_PRELOAD={library}"]
     result = subprocess.run(
-        [*command, str(program), "200000", "4096"],
+        [*command, str(program("random_mixed")), "200000", "4096"],
         env=plain_environment(),
         capture_output=True,
         text=True,
@@ -153,12 +146,12 @@ def test_random_mixed_makes_few_memory_system_calls(
     assert len(made) < SYSTEM_CALLS_BAR, "\n".join(made)
 
 
-def faults(program: Path, **environment: str) -> int:
+def faults(**environment: str) -> int:
     """Minor faults of one run of random_mixed, 200,000 operations on 4,096 slots: the fewest of five runs."""
     fewest = []
     for _ in range(5):
         with subprocess.Popen(
-            [str(program), "200000", "4096"],
+            [str(program("random_mixed")), "200000", "4096"],
             env=plain_environment(**environment),
             stdout=subprocess.DEVNULL,
         ) as process:
@@ -169,9 +162,5 @@ def faults(program: Path, **environment: str) -> int:
     return min(fewest)
 
 
-def test_random_mixed_faults_no_more_often_than_its_size_classes_explain(
-    library: Path, compile_c: Compile
-) -> None:
-    program = compiled(compile_c, "random_mixed")
-    on_the_system = faults(program)
-    assert faults(program, LD_PRELOAD=str(library)) <= FAULTS_BAR * on_the_system
+def test_random_mixed_faults_no_more_often_than_its_size_classes_explain(library: Path) -> None:
+    assert faults(LD_PRELOAD=str(library)) <= FAULTS_BAR * faults()

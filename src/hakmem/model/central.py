@@ -1,8 +1,9 @@
 """Per size class: slabs with free blocks, and whole batches on their way between threads.
 
-Mirrors core/central.c. A batch goes to the transfer cache first, from which the next refill takes it whole;
-only what does not fit there, or stays unused, goes to its slabs. The current slab, the one being carved, is
-on no list and is never retired; it is looked at again when it is replaced.
+Mirrors core/central.c, and core/transfer.c on a single processor. A batch goes to the transfer cache first,
+from which the next refill takes it whole; only what does not fit there, or stays unused, goes to its slabs.
+The current slab, the one being carved, is on no list and is never retired; it is looked at again when it is
+replaced.
 """
 
 from collections import Counter

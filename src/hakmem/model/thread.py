@@ -43,6 +43,7 @@ class Threads:
 
     def end(self, thread: Thread) -> None:
         """The thread exits: it leaves no cached memory behind."""
+        self._early_frees.pop(thread, None)
         cache = self.caches.get(thread)
         if cache is None:
             return

@@ -1,8 +1,9 @@
 """A thread's own lists of free blocks: a bin for each class, and one spare batch behind it.
 
 Mirrors core/thread_cache.c. A bin that is full moves whole to the spare; only a second crossing goes to the
-central store. A bin's limit starts at nothing, doubles when the bin has proved warm while the budget of all
-caches allows, and halves when it is idle.
+central store. Where the budget has no room for a spare, half of the bin goes there instead. A bin's limit
+starts at nothing, doubles when the bin has proved warm while the budget of all caches allows, and halves when
+it is idle.
 """
 
 from collections import Counter
@@ -72,6 +73,12 @@ class Bin:
     def take_blocks(self) -> Chain:
         """Empties the list."""
         chain, self.blocks = self.blocks, []
+        return chain
+
+    def take_cold_half(self) -> Chain:
+        """Keeps the blocks that were freed last; with the next one the bin is half full."""
+        kept = max(len(self.blocks) - 1, 0) // 2
+        chain, self.blocks = self.blocks[kept:], self.blocks[:kept]
         return chain
 
     def take_spare(self) -> Chain:
@@ -157,16 +164,10 @@ class ThreadCache:
         entry = self.bins[c]
         self._note_event(entry)
         self._raise_if_warm(c)
-        old: Chain = []
-        if len(entry.blocks) >= entry.limit:
-            old = self._put_own_spare(c, entry.take_blocks())
+        asks_central = len(entry.blocks) >= entry.limit and self._make_room(c)
         entry.blocks.insert(0, address)
-        self.calls[c]["free_flush" if old else "free_spare"] += 1
-        if not old:
-            return False
-        self._raise_limit(c)
-        self._put(c, old)
-        return True
+        self.calls[c]["free_flush" if asks_central else "free_spare"] += 1
+        return asks_central
 
     # What upkeep does.
 
@@ -211,18 +212,27 @@ class ThreadCache:
         self.spare_b = max(self.spare_b - len(chain) * SIZE_CLASSES[c].block_b, 0)
         return chain
 
-    def _put_own_spare(self, c: int, chain: Chain) -> Chain:
-        """Makes a full batch the spare if the budget allows; what must go to the central store instead."""
-        bytes_b = len(chain) * SIZE_CLASSES[c].block_b
+    def _set_aside(self, c: int) -> bool:
+        """Makes the whole list the spare, if the budget has room for one."""
+        entry = self.bins[c]
+        bytes_b = len(entry.blocks) * SIZE_CLASSES[c].block_b
+        if not self._lease(bytes_b):
+            return False
+        self.spare_b += bytes_b
+        entry.spare = entry.take_blocks()
+        return True
+
+    def _make_room(self, c: int) -> bool:
+        """Makes room in a full bin. True if the central store was asked."""
         old = self._take_own_spare(c)
-        if self._lease(bytes_b):
-            self.bins[c].spare = chain
-            self.spare_b += bytes_b
-            return old
-        if not old:
-            return chain
-        self._put(c, chain)
-        return old
+        scarce = not self._set_aside(c)
+        if scarce:
+            self._put(c, self.bins[c].take_cold_half())
+        if old:
+            self._put(c, old)
+            if not scarce:
+                self._raise_limit(c)
+        return scarce or bool(old)
 
     def _put(self, c: int, chain: Chain) -> None:
         if not self.centrals[c].put(chain):

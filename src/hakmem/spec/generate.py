@@ -47,6 +47,7 @@ def header() -> str:
         "HAK_TINY_MAX": size_classes.TINY_MAX_B,
         "HAK_MID_MAX": size_classes.MID_MAX_B,
         "HAK_CLASSES_PER_DOUBLING": size_classes.CLASSES_PER_DOUBLING,
+        "HAK_MID_STEP_SHIFT": size_classes.MID_STEP_SHIFT,
         "HAK_UNIT_SHIFT": size_classes.UNIT_SHIFT,
         "HAK_SUPERSLAB_SHIFT": size_classes.SUPERSLAB_SHIFT,
     }
@@ -63,6 +64,9 @@ def header() -> str:
                 "class, block size in bytes, units of a slab",
                 (f"{c.number}, {c.block_b}, {c.units}" for c in size_classes.SIZE_CLASSES),
             ),
+            "/* (size - 1) >> HAK_MID_STEP_SHIFT -> class, for mid sizes */",
+            f"#define HAK_MID_CLASSES {', '.join(map(str, size_classes.MID_CLASSES))}",
+            "",
             *_list_macro(
                 "HAK_SETTINGS",
                 "id, environment name, kind, default, minimum, maximum, choices",

@@ -93,3 +93,12 @@ SIZE_CLASSES: Final[tuple[SizeClass, ...]] = (
     *(SizeClass(i, size, slab_units(size)) for i, size in enumerate(_block_sizes(), start=1)),
 )
 """Every class in the order of its number."""
+
+MID_STEP_SHIFT: Final = (TINY_MAX_B // CLASSES_PER_DOUBLING).bit_length() - 1
+"""Logarithm of the bytes between the smallest mid classes; every mid class is a multiple of them."""
+
+MID_CLASSES: Final[tuple[int, ...]] = tuple(
+    next(c.number for c in SIZE_CLASSES if c.block_b >= last_b)
+    for last_b in range(1 << MID_STEP_SHIFT, MID_MAX_B + 1, 1 << MID_STEP_SHIFT)
+)
+"""(size - 1) >> MID_STEP_SHIFT -> number of the class that serves the size, for mid sizes."""

@@ -26,8 +26,6 @@ static void tiny_and_mid_arithmetic_agree_with_the_table(void) {
     for (size_t size = HAK_TINY_MAX + 1; size <= HAK_MID_MAX; size++) {
         CHECK_EQUAL(hak_class_of_mid(size), hak_class_of(size));
     }
-    /* Sizes beyond belong to no slab class: what the arithmetic gives there is never below the largest. */
-    for (size_t size = HAK_MID_MAX + 1; size <= 64 * 1024; size++) CHECK(hak_class_of_mid(size) >= HAK_CLASS_LARGE);
 }
 
 static void a_class_wastes_at_most_a_fifth_of_a_block_above_the_tiny_ones(void) {
