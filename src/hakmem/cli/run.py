@@ -10,11 +10,11 @@ from hakmem.cli.arguments import (
     Parser,
     add_flavour,
     add_settings,
-    cache_directory,
     link_directories,
     settings_of,
 )
-from hakmem.cpython import Choice, ask, decide, python_among
+from hakmem.cli.python_malloc import add_python_malloc, wants_python_malloc
+from hakmem.cpython import Choice
 from hakmem.errors import CannotPreloadError, UsageError
 from hakmem.launch import PYTHON_MALLOC, Launch
 from hakmem.libraries import library_path, loadable
@@ -39,7 +39,7 @@ def execute(words: list[str]) -> int:
     search_path = environment.get("PATH", os.defpath)
     program = follow(find(command[0], search_path), search_path)
     check_preloadable(program, library)
-    python_malloc = _python_malloc(Choice(arguments.python_malloc), program, environment)
+    python_malloc = wants_python_malloc(Choice(arguments.python_malloc), program, environment)
     if python_malloc and not arguments.quiet:
         print(
             f"hakmem: {PYTHON_MALLOC}=malloc is set, for child processes too, so that Python's objects are on"
@@ -58,13 +58,7 @@ def _parser() -> Parser:
     )
     add_flavour(parser)
     add_settings(parser)
-    parser.add_argument(
-        "--python-malloc",
-        choices=[choice.value for choice in Choice],
-        default=Choice.AUTO.value,
-        help="where a CPython keeps its objects: malloc (on HAKMEM), keep (as it is), auto (malloc where the"
-        " interpreter takes it and PYTHONMALLOC is not set)",
-    )
+    add_python_malloc(parser)
     parser.add_argument(
         "--stats",
         nargs="?",
@@ -97,22 +91,6 @@ def _stats(wanted: str | bool | None) -> dict[str, str]:
     if "%" not in str(directory) and not directory.is_dir():
         raise UsageError(f"--stats={wanted}: there is no directory {str(directory)!r}")
     return settings_of([f"stats_file={wanted}"])
-
-
-def _python_malloc(choice: Choice, program: Program, environment: dict[str, str]) -> bool:
-    """Whether PYTHONMALLOC=malloc is to be set; asks the interpreter where that matters."""
-    current = environment.get(PYTHON_MALLOC)
-    python = python_among(program.files)
-    if choice is Choice.KEEP or (choice is Choice.AUTO and (python is None or current is not None)):
-        return False
-    cache = cache_directory(environment)
-    answer = ask(python, environment, cache / "interpreters.json" if cache else None) if python else None
-    if choice is Choice.MALLOC and answer is not None and not answer.takes_malloc:
-        raise UsageError(
-            f"{python!r} does not run with {PYTHON_MALLOC}=malloc, as free-threaded builds do not; use"
-            " --python-malloc keep"
-        )
-    return decide(choice, answer, current)
 
 
 def _original_environment() -> dict[str, str]:
