@@ -6,7 +6,7 @@
 #   make demo    a Python and a native program on the system's malloc and on HAKMEM
 #   make test    every test; it says what it skips
 #   make test-slow   the core on aarch64, under an emulator
-#   make bars    the foundation's figures against Debian's allocators, into docs/results; run it alone
+#   make bench   the standard suite against Debian's allocators, into docs/results; run it alone (EFFORT=--quick, --full)
 #   make lint    formatting, style and types
 #   make docs    the generated reference pages
 #   make clean   removes .venv and build
@@ -14,18 +14,18 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup build demo test test-c test-python test-slow bars lint format docs clean
+.PHONY: setup build demo test test-c test-python test-slow bench lint format docs clean
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= 2
-ROUNDS ?= 15
+EFFORT ?=
 VENV := .venv
 STAMPS := $(VENV)/stamps
 BIN := $(VENV)/bin
-PACKAGE_SOURCES := pyproject.toml CMakeLists.txt $(shell find cmake core include src -type f \
+PACKAGE_SOURCES := pyproject.toml CMakeLists.txt $(shell find cmake core include src workloads -type f \
   -not -name '*.pyc' 2>/dev/null) $(wildcard README.md LICENSE)
-PYTHON_SOURCES := $(wildcard src tests examples tools bench)
-PYTHON_TESTS := $(wildcard tests/python tests/model tests/spin tests/real)
+PYTHON_SOURCES := $(wildcard src tests examples tools)
+PYTHON_TESTS := $(wildcard tests/python tests/model tests/lab tests/spin tests/real)
 
 # The first Python that is new enough; a shim that stands for no version fails this and is passed over.
 CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
@@ -62,7 +62,7 @@ build: $(STAMPS)/tools
 	@$(call cmake_preset,release)
 
 demo: setup
-	$(BIN)/python examples/demo/compare.py
+	$(BIN)/python examples/demo/demo.py
 
 test: test-c test-python
 
@@ -73,20 +73,21 @@ test-c: setup
 	else echo "skipped: C tests, tests/c does not exist"; fi
 
 test-python: setup
-	@for directory in tests/python tests/model tests/spin tests/real; do \
+	@for directory in tests/python tests/model tests/lab tests/spin tests/real; do \
 	  [ -d $$directory ] || echo "skipped: $$directory does not exist"; done
 	$(BIN)/python -m pytest $(PYTHON_TESTS)
 
 test-slow: setup
 	$(BIN)/python -m pytest tests/slow
 
-bars: setup
-	$(BIN)/python -m bench.bars --rounds $(ROUNDS) --json docs/results/foundation.json
+bench: setup
+	@tools/install-test-programs
+	$(BIN)/hakmem bench $(EFFORT) --json docs/results/standard.json --html docs/results/standard.html
 
 lint: setup
 	$(BIN)/ruff check $(PYTHON_SOURCES)
 	$(BIN)/ruff format --check $(PYTHON_SOURCES)
-	$(BIN)/mypy $(wildcard src tests bench)
+	$(BIN)/mypy $(wildcard src tests)
 
 format: setup
 	$(BIN)/ruff check --fix $(PYTHON_SOURCES)

@@ -15,6 +15,7 @@ import pytest
 
 PACKAGES = {
     "cc": "gcc",
+    "chromium": "chromium",
     "gcc": "gcc",
     "g++": "g++",
     "git": "git",

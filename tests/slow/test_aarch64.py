@@ -63,7 +63,7 @@ def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def run(library: Path, name: str, *arguments: str, stats: Path) -> str:
     program = library.with_name(name)
-    source = ROOT / "bench" / "programs" / f"{name}.c"
+    source = ROOT / "workloads" / f"{name}.c"
     subprocess.run([COMPILER, "-O2", "-pthread", "-o", str(program), str(source)], check=True)
     done = subprocess.run(
         [

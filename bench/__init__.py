@@ -1,1 +1,0 @@
-"""Measurements that the laboratory is to take over."""
