@@ -86,8 +86,8 @@ def test_a_leak_is_seen_as_resident_memory(run: Run, pairs: Job, fakes: Mapping[
     many = 10 * PAIRS
     long = replace(pairs, argv=(pairs.argv[0], str(many), "1000"))
     leaking, plain = run(long, fakes["leaks"]), run(long, fakes["plain"])
-    # A quarter of the blocks stays, each of 1,008 bytes in glibc, and the heap grows by 132 KiB at a time. The kernel
-    # counts a process's pages in batches, so that each peak may be off by some hundred KiB.
+    # A quarter of the blocks stays, each of 1,008 bytes in glibc, and the heap grows by 132 KiB at a time.
+    # The kernel counts a process's pages in batches, so that each peak may be off by some hundred KiB.
     leaked_b = many // 4 * 1008
     grown_b = usage(leaking).peak_rss_b - usage(plain).peak_rss_b
     assert abs(grown_b - leaked_b) < 2 * MIB
