@@ -10,6 +10,11 @@
 #include "os.h"
 #include "pattern.h"
 
+enum {
+    LITTLE_PART = 8, /* a block that grows by less than one part in so many will grow again */
+    ROOM_PART = 4,   /* and gets one part in so many more */
+};
+
 static void *no_memory(void) {
     errno = ENOMEM;
     return NULL;
@@ -55,12 +60,10 @@ static void *small_alloc(unsigned c) {
         hak_upkeep_trapped(cache);
         return block;
     }
-    bool central;
-    block = hak_cache_refill(cache, c, &central);
-    if (central) {
-        hak_upkeep(cache);
-        hak_upkeep_start_thread();
-    }
+    hak_trip_t trip;
+    block = hak_cache_refill(cache, c, &trip);
+    hak_upkeep_after(cache, trip);
+    hak_upkeep_start_thread();
     return block;
 }
 
@@ -135,7 +138,7 @@ static void small_release(unsigned c, void *block) {
         return;
     }
     hak_cache_put_room_back(&cache->bins[c]);
-    if (hak_cache_overflow(cache, c, block)) hak_upkeep(cache);
+    hak_upkeep_after(cache, hak_cache_overflow(cache, c, block));
 }
 
 /* `block` is not NULL and the fast path could not take it. Keeps errno, as os.h and thread.h promise for what they do. */
@@ -160,9 +163,22 @@ static void release_found(void *block) {
     hak_upkeep(hak_thread_cache_to_free());
 }
 
+/* A full bin of the thread's own, the commonest reason to be slow, shows in the bin's place. */
+static inline bool release_to_full_bin(void *block, hak_bin_t *bin) {
+    hak_cache_t *cache = hak_thread_fast();
+    size_t c = ((uintptr_t)bin - (uintptr_t)cache) / sizeof *bin;
+    if (c - 1 >= HAK_CLASS_COUNT - 1 || cache == &hak_cache_empty || bin->head == block) return false;
+    hak_call(cache, (unsigned)c, HAK_CALL_frees);
+    hak_upkeep_after(cache, hak_cache_overflow(cache, (unsigned)c, block));
+    return true;
+}
+
 /* `bin` is the one that would not take the block; NULL if none was asked. */
 static HAK_NOINLINE void release_slow(void *block, hak_bin_t *bin) {
-    if (bin != NULL) hak_cache_put_room_back(bin);
+    if (bin != NULL) {
+        hak_cache_put_room_back(bin);
+        if (HAK_LIKELY(release_to_full_bin(block, bin))) return;
+    }
     if (block != NULL) release_found(block);
 }
 
@@ -261,6 +277,14 @@ static void *resize_large(void *block, size_t old_size, size_t size) {
     return moved;
 }
 
+/* A small block that grows by little will grow again, as strings do: with room for that it is copied less often. Lists and
+ * vectors, which take larger steps, made room themselves. */
+static size_t with_room_to_grow(size_t old_size, size_t size) {
+    size_t roomy = old_size + old_size / ROOM_PART;
+    bool grows_little = size > old_size && size < old_size + old_size / LITTLE_PART;
+    return grows_little && roomy <= HAK_MID_MAX ? roomy : size;
+}
+
 void *hak_resize(void *block, size_t size) {
     if (block == NULL) return hak_alloc(size);
     if (size == 0) {
@@ -275,7 +299,7 @@ void *hak_resize(void *block, size_t size) {
     if (!in_arena && hak_outside_size(block) == 0) return hak_foreign_resize(block, size);
     /* A block that stays at least half full stays where it is. */
     if (size <= old_size && size >= old_size / 2) return block;
-    return resize_by_copy(block, old_size, size);
+    return resize_by_copy(block, old_size, with_room_to_grow(old_size, size));
 }
 
 void *hak_resize_array(void *block, size_t count, size_t size) {

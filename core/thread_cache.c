@@ -9,8 +9,10 @@ enum {
     COLD_BYTES = 8 * 1024,
     LEAST_BLOCKS = 2,
     WARM_TRIPS = 8,              /* trips after which a bin is warm; were it earlier, memory would be carved before its time */
-    LEASE_BYTES = 64 * 1024,     /* what a cache takes from the budget at once */
-    BUDGET_LEAST = 2 << 20,      /* docs/design/limits.md: min(cache_limit, max(live / 8, 2 MiB)) */
+    FIRST_PART = 64,             /* of a cache's even share, a bin's first limit takes one part in so many at most */
+    LEASE_BYTES = 16 * 1024,     /* what a cache takes from the budget at once */
+    BUDGET_LEAST = 2 << 20,      /* docs/design/limits.md: min(cache_limit, max(live / 8, 2 MiB, 256 KiB a thread)) */
+    BUDGET_THREAD = 256 * 1024,
     BUDGET_PART = 8,
 };
 
@@ -28,16 +30,22 @@ void hak_cache_set_sharers(uint32_t threads) { hak_store_relaxed(&budget.sharers
 
 static size_t budget_bytes(void) {
     size_t live = hak_span_used_units() << HAK_UNIT_SHIFT;
-    return hak_min(hak_options.cache_limit, hak_max(live / BUDGET_PART, BUDGET_LEAST));
+    size_t threads = hak_load_relaxed(&budget.sharers);
+    size_t least = hak_max(BUDGET_LEAST, threads * BUDGET_THREAD);
+    return hak_min(hak_options.cache_limit, hak_max(live / BUDGET_PART, least));
 }
 
+static size_t even_share(size_t total) { return total / hak_max(1, hak_load_relaxed(&budget.sharers)); }
+
 /* True if the cache may hold `more` bytes: in its lease, or in a larger one that the budget allows. First come, first
- * served; who has more than an even share when the budget runs out gives some back at its next tick. */
+ * served; who has more than an even share when the budget is used up gives some back at its next tick. So that nobody starves
+ * until then, or behind a blocked thread, which has no ticks, even shares are given out up to half the budget beyond it. */
 static bool lease(hak_cache_t *cache, size_t more) {
     size_t need = cache->capacity_bytes + cache->spare_bytes + more;
     if (need <= cache->lease_bytes) return true;
     size_t want = hak_round_up(need - cache->lease_bytes, LEASE_BYTES);
     size_t total = budget_bytes();
+    if (cache->lease_bytes + want <= even_share(total)) total += total / 2;
     if (hak_load_relaxed(&budget.leased_bytes) + want > total) return false;
     if (hak_add_relaxed(&budget.leased_bytes, want) + want > total) {
         hak_sub_relaxed(&budget.leased_bytes, want);
@@ -57,7 +65,7 @@ static void return_lease(hak_cache_t *cache) {
 static bool has_too_much(const hak_cache_t *cache) {
     size_t total = budget_bytes();
     bool scarce = hak_load_relaxed(&budget.leased_bytes) + LEASE_BYTES > total;
-    return scarce && cache->lease_bytes > total / hak_max(1, hak_load_relaxed(&budget.sharers));
+    return scarce && cache->lease_bytes > even_share(total);
 }
 
 static uint32_t clamp(size_t value, uint32_t low, uint32_t high) {
@@ -82,7 +90,8 @@ static void set_limit(hak_cache_t *cache, unsigned c, uint32_t limit) {
 static void raise_limit(hak_cache_t *cache, unsigned c) {
     hak_bin_t *bin = &cache->bins[c];
     uint32_t high = limit_max(c);
-    uint32_t cold = clamp(COLD_BYTES / hak_classes[c].size, LEAST_BLOCKS, COLD_BLOCKS);
+    size_t cold_bytes = hak_min(COLD_BYTES, even_share(budget_bytes()) / FIRST_PART);
+    uint32_t cold = clamp(cold_bytes / hak_classes[c].size, LEAST_BLOCKS, COLD_BLOCKS);
     uint32_t limit = bin->limit == 0 ? cold : 2u * bin->limit;
     if (limit > high) limit = high;
     if (limit <= bin->limit) return;
@@ -143,8 +152,10 @@ static hak_chain_t take_cold_half(hak_bin_t *bin, unsigned c) {
     return chain;
 }
 
-static void put_central(hak_cache_t *cache, unsigned c, hak_chain_t chain) {
-    if (!hak_central_put(c, chain)) cache->flow_bytes += chain_bytes(c, chain);
+static hak_trip_t put_central(hak_cache_t *cache, unsigned c, hak_chain_t chain) {
+    if (hak_central_put(c, chain)) return HAK_TRIP_TRANSFER;
+    cache->flow_bytes += chain_bytes(c, chain);
+    return HAK_TRIP_SLABS;
 }
 
 /* The whole list becomes the spare, if the budget has room for one: no block is touched, and malloc finds it there. */
@@ -162,30 +173,31 @@ static bool set_aside(hak_cache_t *cache, unsigned c) {
     return true;
 }
 
-/* Makes room in a full bin. True if the central store was asked. */
-static bool make_room(hak_cache_t *cache, unsigned c) {
+/* Makes room in a full bin. */
+static hak_trip_t make_room(hak_cache_t *cache, unsigned c) {
     hak_chain_t old = take_own_spare(cache, c);
+    hak_trip_t trip = HAK_TRIP_SPARE;
     bool scarce = !set_aside(cache, c);
     /* Half of the list goes, so that the bin is neither full nor empty and serves calls of both kinds before its next trip. */
-    if (scarce) put_central(cache, c, take_cold_half(&cache->bins[c], c));
-    if (old.count != 0) put_central(cache, c, old);
+    if (scarce) trip = put_central(cache, c, take_cold_half(&cache->bins[c], c));
+    if (old.count != 0) trip = hak_max(trip, put_central(cache, c, old));
     if (!scarce && old.count != 0) raise_limit(cache, c);
-    return scarce || old.count != 0;
+    return trip;
 }
 
-void *hak_cache_refill(hak_cache_t *cache, unsigned c, bool *central) {
+void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
     hak_bin_t *bin = &cache->bins[c];
     note_event(cache, bin);
-    *central = false;
+    *trip = HAK_TRIP_SPARE;
     hak_chain_t chain = take_own_spare(cache, c);
     if (chain.count != 0) {
         hak_call(cache, c, HAK_CALL_refill_spare);
         return fill(bin, chain);
     }
-    *central = true;
     raise_if_warm(cache, c);
     hak_source_t source;
     chain = hak_central_get(c, bin->limit, &source);
+    *trip = source == HAK_FROM_TRANSFER ? HAK_TRIP_TRANSFER : HAK_TRIP_SLABS;
     if (chain.count == 0) return NULL;
     if (source != HAK_FROM_TRANSFER) cache->flow_bytes -= chain_bytes(c, chain);
     hak_call(cache, c,
@@ -195,16 +207,16 @@ void *hak_cache_refill(hak_cache_t *cache, unsigned c, bool *central) {
     return fill(bin, chain);
 }
 
-bool hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block) {
+hak_trip_t hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block) {
     hak_bin_t *bin = &cache->bins[c];
     note_event(cache, bin);
     raise_if_warm(cache, c);
-    bool central = bin->room <= 0 && make_room(cache, c);
+    hak_trip_t trip = bin->room <= 0 ? make_room(cache, c) : HAK_TRIP_SPARE;
     hak_set_next(block, bin->head);
     bin->head = block;
     bin->room--;
-    hak_call(cache, c, central ? HAK_CALL_free_flush : HAK_CALL_free_spare);
-    return central;
+    hak_call(cache, c, trip == HAK_TRIP_SPARE ? HAK_CALL_free_spare : HAK_CALL_free_flush);
+    return trip;
 }
 
 /* Relaxed: a glance, also by the owner, whose spare others may take at any moment. */

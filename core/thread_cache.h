@@ -42,9 +42,12 @@ typedef struct hak_cache {
     uint32_t events_seen;
     uint32_t ticks_seen; /* the last tick after which the owner looked at its bins; 0 for none */
     int64_t flow_bytes; /* what went to slabs, less what came from slabs; see upkeep.c */
-    /* Of upkeep.c: calls to skip between looks at the clock, those skipped, and when the last look was. */
-    uint32_t skip_calls, skipped_calls;
-    uint64_t look_ms;
+    /* Of upkeep.c, for a trapped thread's calls and for trips to the transfer cache: how many to skip between two looks at the
+     * clock, those that are still to be skipped, and when the last look was. */
+    struct hak_pace {
+        uint32_t between, left;
+        uint64_t look_ms;
+    } call_pace, trip_pace;
     /* When the trap was set, and trips since; the most dirty units and the most flow since the tick at debt_tick_ms, and when
      * one of them last grew; the flow that has been settled. */
     uint64_t trap_ms;
@@ -71,10 +74,13 @@ static inline void hak_call(hak_cache_t *cache, unsigned c, hak_call_t counter) 
     if (HAK_COUNT) cache->calls[c][counter]++;
 }
 
-/* A block of class `c`, whose bin is empty; NULL if there is no memory. *central: the central store was asked. */
-void *hak_cache_refill(hak_cache_t *cache, unsigned c, bool *central);
-/* Takes a block of class `c`, whose bin has no room. True if the central store was asked. */
-bool hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block);
+/* How far past its bin a call went. */
+typedef enum { HAK_TRIP_SPARE, HAK_TRIP_TRANSFER, HAK_TRIP_SLABS } hak_trip_t;
+
+/* A block of class `c`, whose bin is empty; NULL if there is no memory. */
+void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip);
+/* Takes a block of class `c`, whose bin has no room. */
+hak_trip_t hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block);
 
 /* Gives everything to the central store, and the lease back. */
 void hak_cache_flush(hak_cache_t *cache);

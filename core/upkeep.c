@@ -9,7 +9,8 @@
 enum {
     CALL_BUDGET_NS = 1000000, /* a call gives pages back for at most a millisecond */
     TICK_MAX_MS = 250,
-    SKIP_MAX = 63,            /* calls of a trapped thread between two looks at the clock, at most */
+    SKIP_CALLS_MAX = 63,      /* calls of a trapped thread between two looks at the clock, at most */
+    SKIP_TRIPS_MAX = 15,      /* trips to the transfer cache between two looks, at most */
     BUSY_TRIPS = 64,          /* trips past the cache, without a growing debt, after which a thread is busy */
     GROWTH_MS = 20,           /* a debt that has not grown for so long does not grow */
     SETTLE_TICKS = 3,         /* after so many what was idle at the burst's end has gone to its slabs */
@@ -122,11 +123,26 @@ static bool debt_grows(hak_cache_t *cache, size_t dirty, uint64_t now_ms) {
     return now_ms - cache->growth_ms <= GROWTH_MS;
 }
 
+/* After a look at the clock. The longer the clock stands still, the faster the thread comes by, and the more may be skipped; a
+ * thread that comes by now and then looks each time. */
+static void set_pace(struct hak_pace *pace, uint32_t most, uint64_t now_ms) {
+    pace->between = now_ms == pace->look_ms ? (uint32_t)hak_min(2 * pace->between + 1, most) : 0;
+    pace->left = pace->between;
+    pace->look_ms = now_ms;
+}
+
+static bool skips(struct hak_pace *pace) {
+    if (pace->left == 0) return false;
+    pace->left--;
+    return true;
+}
+
 static void watch_debt(hak_cache_t *cache, uint64_t now_ms) {
     size_t dirty = hak_span_dirty_units();
     bool grows = debt_grows(cache, dirty, now_ms);
     if (dirty <= retained_units() && !is_unsettled(cache, now_ms)) {
         if (hak_thread_is_trapped()) hak_thread_set_trap(cache, false);
+        set_pace(&cache->trip_pace, SKIP_TRIPS_MAX, now_ms);
     } else if (grows || now_ms != cache->trap_ms) {
         cache->trap_ms = now_ms;
         cache->trap_trips = 0;
@@ -144,21 +160,19 @@ void hak_upkeep(hak_cache_t *cache) {
     watch_debt(cache, now_ms);
 }
 
+void hak_upkeep_after(hak_cache_t *cache, hak_trip_t trip) {
+    if (trip == HAK_TRIP_SPARE || (trip == HAK_TRIP_TRANSFER && skips(&cache->trip_pace))) return;
+    hak_upkeep(cache);
+}
+
 void hak_upkeep_start_thread(void) {
     if (HAK_UNLIKELY(hak_options.background_purge) && !hak_load_relaxed(&state.has_thread)) start_thread();
 }
 
 void hak_upkeep_trapped(hak_cache_t *cache) {
-    if (cache->skipped_calls < cache->skip_calls) {
-        cache->skipped_calls++;
-        return;
-    }
+    if (skips(&cache->call_pace)) return;
     uint64_t now_ms = hak_os_now_ms();
-    /* The longer the clock stands still, the faster is the loop; a thread that calls now and then looks each time. */
-    bool fast = now_ms == cache->look_ms;
-    cache->skip_calls = fast ? (uint32_t)hak_min(2 * cache->skip_calls + 1, SKIP_MAX) : 0;
-    cache->skipped_calls = 0;
-    cache->look_ms = now_ms;
+    set_pace(&cache->call_pace, SKIP_CALLS_MAX, now_ms);
     tick(cache, now_ms, CALL_BUDGET_NS);
     tick_own(cache);
     if (!in_debt() && !is_unsettled(cache, now_ms)) hak_thread_set_trap(cache, false);

@@ -16,8 +16,10 @@
 
 #include "thread.h"
 
-/* After a trip past the thread cache; `cache` may be NULL. */
+/* After a call that changed what the slabs and the pool have; `cache` may be NULL. */
 void hak_upkeep(hak_cache_t *cache);
+/* After a trip past a bin. One to the transfer cache makes no debt: without one, few of them look at the clock. */
+void hak_upkeep_after(hak_cache_t *cache, hak_trip_t trip);
 /* Starts the thread of the setting background_purge, once. From allocations only: a free may come from within the C library's
  * handling of threads. */
 void hak_upkeep_start_thread(void);

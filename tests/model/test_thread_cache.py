@@ -103,12 +103,30 @@ def test_without_a_budget_a_bin_keeps_a_few_blocks_and_no_spare() -> None:
     heap.check()
 
 
-def test_all_leases_together_stay_below_the_budget() -> None:
+def test_all_leases_together_exceed_the_budget_by_half_at_most_and_not_after_ticks() -> None:
     heap = heap_with(cache_limit=MIB)
     for thread in range(40):
         for size_b in range(16, MID_MAX_B, 700):
             release(heap, thread, allocate(heap, thread, 30, size_b))
-    assert heap.budget.leased_b <= heap.budget.total_b == MIB
+    assert heap.budget.total_b == MIB
+    assert heap.budget.leased_b <= MIB + MIB // 2
+    for _ in range(8):
+        for thread in range(40):
+            cache_of(heap, thread).tick(0)
+    assert heap.budget.leased_b <= MIB
+    heap.check()
+
+
+def test_a_thread_gets_an_even_share_while_another_that_holds_all_is_blocked() -> None:
+    heap = heap_with(cache_limit=MIB)
+    for size_b in range(16, MID_MAX_B, 16):
+        release(heap, 0, allocate(heap, 0, 30, size_b))
+    blocked_b = cache_of(heap, 0).lease_b
+    assert blocked_b > MIB - heap.world.policy.lease_b
+    for size_b in range(16, MID_MAX_B, 16):
+        release(heap, 1, allocate(heap, 1, 30, size_b))
+    assert cache_of(heap, 0).lease_b == blocked_b
+    assert cache_of(heap, 1).lease_b > MIB // 2 - heap.world.policy.lease_b
     heap.check()
 
 
@@ -139,8 +157,8 @@ def test_an_idle_bin_is_emptied_and_its_limit_halved(heap: Heap) -> None:
 def test_who_holds_more_than_an_even_share_gives_some_back_when_the_budget_is_scarce() -> None:
     heap = heap_with(cache_limit=256 << 10)
     cache = cache_of(heap, 0)
-    for size_b in range(16, TINY_MAX_B, 16):
-        allocate(heap, 0, 1, size_b)
+    for size_b in range(16, MID_MAX_B, 16):
+        release(heap, 0, allocate(heap, 0, 30, size_b))
     allocate(heap, 1, 1)
     assert heap.budget.is_scarce
     assert cache.lease_b > heap.budget.share_b

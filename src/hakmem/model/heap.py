@@ -99,7 +99,7 @@ class Heap:
             return self._resize_large(thread, address, size_b)
         if have_b // 2 <= size_b <= have_b:
             return address
-        return self._copy(thread, address, size_b)
+        return self._copy(thread, address, self._with_room_to_grow(have_b, size_b))
 
     def reallocarray(self, thread: Thread, address: int | None, count: int, size_b: int) -> int | None:
         """Makes a block `count` times `size_b` bytes long, as realloc does."""
@@ -144,9 +144,8 @@ class Heap:
             if is_slow:
                 self.upkeep.trapped_call(cache)
         else:
-            address, asked_central = cache.refill(c)
-            if asked_central:
-                self.upkeep.after_trip(cache)
+            address, trip = cache.refill(c)
+            self.upkeep.after_trip(cache, trip)
         return self._given(address, size_b)
 
     def _alloc_large(self, thread: Thread, size_b: int, alignment_b: int) -> int:
@@ -154,7 +153,7 @@ class Heap:
             raise OutOfMemoryError(f"{size_b} bytes")
         cache = self.threads.cache(thread)
         block = self.large.take(size_b, alignment_b)
-        self.upkeep.after_trip(cache)
+        self.upkeep.look(cache)
         return self._given(block.address if block else None, size_b)
 
     def _free_small(self, thread: Thread, c: int, address: int) -> None:
@@ -162,7 +161,7 @@ class Heap:
         cache = self.threads.cache_to_free(thread)
         if cache is None:
             self.centrals[c].push([address], self.world.clock.now_ms)
-            self.upkeep.after_trip(None)
+            self.upkeep.look(None)
             return
         entry = cache.bins[c]
         cache.calls[c]["frees"] += 1
@@ -171,26 +170,32 @@ class Heap:
             cache.calls[c]["free_fast"] += 1
             if is_slow:
                 self.upkeep.trapped_call(cache)
-        elif cache.overflow(c, address):
-            self.upkeep.after_trip(cache)
+        else:
+            self.upkeep.after_trip(cache, cache.overflow(c, address))
 
     def _free_large(self, thread: Thread, address: int) -> None:
         in_arena = address < OUTSIDE
         self.large.give(address)
         if in_arena:
-            self.upkeep.after_trip(self.threads.cache_to_free(thread))
+            self.upkeep.look(self.threads.cache_to_free(thread))
 
     def _resize_large(self, thread: Thread, address: int, size_b: int) -> int:
         if self.large.resize(address, size_b):
-            self.upkeep.after_trip(self.threads.cache(thread))
+            self.upkeep.look(self.threads.cache(thread))
             return address
         moved = self.large.move(address, size_b)
         if moved is None:
             return self._copy(thread, address, size_b)
         self.live.remove(address)
         self._given(moved, size_b)
-        self.upkeep.after_trip(self.threads.cache(thread))
+        self.upkeep.look(self.threads.cache(thread))
         return moved
+
+    def _with_room_to_grow(self, have_b: int, size_b: int) -> int:
+        """A small block that grows by little will grow again: a quarter more saves copies."""
+        roomy_b = have_b + have_b // self.world.policy.room_part
+        grows_little = have_b < size_b < have_b + have_b // self.world.policy.little_part
+        return roomy_b if grows_little and roomy_b <= MID_MAX_B else size_b
 
     def _copy(self, thread: Thread, address: int, size_b: int) -> int:
         copy = self._alloc(thread, size_b)

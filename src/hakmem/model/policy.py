@@ -60,20 +60,27 @@ class Policy:
     least_blocks: int = _mirrors("thread_cache.c", "LEAST_BLOCKS", 2)
     warm_trips: int = _mirrors("thread_cache.c", "WARM_TRIPS", 8)
     bin_b: int = _mirrors("thread_cache.c", "bin_bytes_max", 128 * KIB)
-    lease_b: int = _mirrors("thread_cache.c", "LEASE_BYTES", 64 * KIB)
+    first_part: int = _mirrors("thread_cache.c", "FIRST_PART", 64)
+    lease_b: int = _mirrors("thread_cache.c", "LEASE_BYTES", 16 * KIB)
     budget_least_b: int = _mirrors("thread_cache.c", "BUDGET_LEAST", 2 * MIB)
+    budget_thread_b: int = _mirrors("thread_cache.c", "BUDGET_THREAD", 256 * KIB)
     budget_part: int = _mirrors("thread_cache.c", "BUDGET_PART", 8)
+
+    # A small block that realloc lets grow by less than one part in so many gets one part in so many more.
+    little_part: int = _mirrors("alloc.c", "LITTLE_PART", 8)
+    room_part: int = _mirrors("alloc.c", "ROOM_PART", 4)
 
     # Large blocks: from here on pages are moved and not copied, so many times.
     move_b: int = _mirrors("large.c", "MOVE_BYTES", 256 * KIB)
     moves_most: int = _mirrors("large.c", "MOVES_MAX", 10_000)
 
-    # Upkeep: the longest tick, the most calls of a trapped thread between two looks at the clock, when a
-    # thread counts as busy, how long after its last growth a debt counts as growing, and after how many ticks
-    # what was idle at a burst's end has gone to its slabs.
+    # Upkeep: the longest tick, the most calls of a trapped thread and the most trips to the transfer cache
+    # between two looks at the clock, when a thread counts as busy, how long after its last growth a debt
+    # counts as growing, and after how many ticks what was idle at a burst's end has gone to its slabs.
     early_frees: int = _mirrors("thread.c", "EARLY_FREES", 256)
     tick_max_ms: int = _mirrors("upkeep.c", "TICK_MAX_MS", 250)
-    skip_calls: int = _mirrors("upkeep.c", "SKIP_MAX", 63)
+    skip_calls: int = _mirrors("upkeep.c", "SKIP_CALLS_MAX", 63)
+    skip_trips: int = _mirrors("upkeep.c", "SKIP_TRIPS_MAX", 15)
     busy_trips: int = _mirrors("upkeep.c", "BUSY_TRIPS", 64)
     growth_ms: int = _mirrors("upkeep.c", "GROWTH_MS", 20)
     settle_ticks: int = _mirrors("upkeep.c", "SETTLE_TICKS", 3)

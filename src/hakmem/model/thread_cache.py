@@ -9,6 +9,7 @@ it is idle.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from hakmem.model.central import Central, Source
 from hakmem.model.failures import require
@@ -20,6 +21,14 @@ from hakmem.spec.size_classes import SIZE_CLASSES, TINY_MAX_B, UNIT_B
 
 Centrals = dict[int, Central]
 """Class -> its central store."""
+
+
+class Trip(IntEnum):
+    """How far past its bin a call went."""
+
+    SPARE = 0
+    TRANSFER = 1
+    SLABS = 2
 
 
 class Budget:
@@ -38,11 +47,10 @@ class Budget:
 
     @property
     def total_b(self) -> int:
-        """docs/design/limits.md: min(cache_limit, max(live / 8, 2 MiB))."""
+        """docs/design/limits.md: min(cache_limit, max(live / 8, 2 MiB, 256 KiB a thread))."""
         live_b = self.pool.used_units * UNIT_B
-        return min(
-            self.settings.cache_limit, max(live_b // self.policy.budget_part, self.policy.budget_least_b)
-        )
+        least_b = max(self.policy.budget_least_b, self.sharers * self.policy.budget_thread_b)
+        return min(self.settings.cache_limit, max(live_b // self.policy.budget_part, least_b))
 
     @property
     def is_scarce(self) -> bool:
@@ -53,6 +61,10 @@ class Budget:
     def share_b(self) -> int:
         """An even share. Leases are first come, first served, and may exceed it while there is enough."""
         return self.total_b // max(self.sharers, 1)
+
+    def limit_b(self, lease_b: int) -> int:
+        """What all leases together may be for one to be given out that makes a cache's `lease_b`."""
+        return self.total_b + (self.total_b // 2 if lease_b <= self.share_b else 0)
 
 
 @dataclass(slots=True)
@@ -88,11 +100,37 @@ class Bin:
 
 
 @dataclass(slots=True)
+class Pace:
+    """How often something looks at the clock.
+
+    between: how many to skip between two looks.
+    left: those that are still to be skipped.
+    look_ms: the last look.
+    """
+
+    between: int = 0
+    left: int = 0
+    look_ms: int = 0
+
+    def set(self, most: int, now_ms: int) -> None:
+        """After a look: the longer the clock stands still, the more may be skipped, up to `most`."""
+        self.between = min(2 * self.between + 1, most) if now_ms == self.look_ms else 0
+        self.left = self.between
+        self.look_ms = now_ms
+
+    def skips(self) -> bool:
+        """Whether this one is skipped."""
+        if self.left == 0:
+            return False
+        self.left -= 1
+        return True
+
+
+@dataclass(slots=True)
 class Watch:
     """What upkeep remembers of one thread; see upkeep.
 
-    skip_calls, skipped_calls: calls between two looks at the clock, and those since the last look.
-    look_ms: the last look.
+    call_pace, trip_pace: how often a trapped thread's calls, and trips to the transfer cache, look.
     trap_ms, trap_trips: when the trap was set, and trips since.
     debt_units, debt_flow_b: the most dirty units since the tick that was due at debt_tick_ms; the most flow.
     growth_ms: when one of them last grew.
@@ -100,9 +138,8 @@ class Watch:
     ticks_seen: the last tick after which the thread looked at its own bins; 0 for none.
     """
 
-    skip_calls: int = 0
-    skipped_calls: int = 0
-    look_ms: int = 0
+    call_pace: Pace = field(default_factory=Pace)
+    trip_pace: Pace = field(default_factory=Pace)
     trap_ms: int = 0
     trap_trips: int = 0
     debt_units: int = 0
@@ -140,34 +177,35 @@ class ThreadCache:
 
     # What calls do.
 
-    def refill(self, c: int) -> tuple[int | None, bool]:
-        """A block of a class whose bin is empty; and whether the central store was asked. None: no memory."""
+    def refill(self, c: int) -> tuple[int | None, Trip]:
+        """A block of a class whose bin is empty; None: no memory."""
         entry = self.bins[c]
         self._note_event(entry)
-        asks_central = not entry.spare
-        if asks_central:
+        trip = Trip.SPARE
+        if not entry.spare:
             self._raise_if_warm(c)
             chain, source = self.centrals[c].get(entry.limit)
+            trip = Trip.TRANSFER if source is Source.TRANSFER else Trip.SLABS
             if not chain:
-                return None, True
-            if source is not Source.TRANSFER:
+                return None, trip
+            if trip is Trip.SLABS:
                 self.flow_b -= len(chain) * SIZE_CLASSES[c].block_b
             self.calls[c][source] += 1
         else:
             chain = self._take_own_spare(c)
             self.calls[c]["refill_spare"] += 1
         entry.blocks = chain[1:]
-        return chain[0], asks_central
+        return chain[0], trip
 
-    def overflow(self, c: int, address: int) -> bool:
-        """Takes a block of a class whose bin has no room. True if the central store was asked."""
+    def overflow(self, c: int, address: int) -> Trip:
+        """Takes a block of a class whose bin has no room."""
         entry = self.bins[c]
         self._note_event(entry)
         self._raise_if_warm(c)
-        asks_central = len(entry.blocks) >= entry.limit and self._make_room(c)
+        trip = self._make_room(c) if len(entry.blocks) >= entry.limit else Trip.SPARE
         entry.blocks.insert(0, address)
-        self.calls[c]["free_flush" if asks_central else "free_spare"] += 1
-        return asks_central
+        self.calls[c]["free_spare" if trip is Trip.SPARE else "free_flush"] += 1
+        return trip
 
     # What upkeep does.
 
@@ -222,21 +260,24 @@ class ThreadCache:
         entry.spare = entry.take_blocks()
         return True
 
-    def _make_room(self, c: int) -> bool:
-        """Makes room in a full bin. True if the central store was asked."""
+    def _make_room(self, c: int) -> Trip:
+        """Makes room in a full bin."""
         old = self._take_own_spare(c)
+        trip = Trip.SPARE
         scarce = not self._set_aside(c)
         if scarce:
-            self._put(c, self.bins[c].take_cold_half())
+            trip = self._put(c, self.bins[c].take_cold_half())
         if old:
-            self._put(c, old)
+            trip = max(trip, self._put(c, old))
             if not scarce:
                 self._raise_limit(c)
-        return scarce or bool(old)
+        return trip
 
-    def _put(self, c: int, chain: Chain) -> None:
-        if not self.centrals[c].put(chain):
-            self.flow_b += len(chain) * SIZE_CLASSES[c].block_b
+    def _put(self, c: int, chain: Chain) -> Trip:
+        if self.centrals[c].put(chain):
+            return Trip.TRANSFER
+        self.flow_b += len(chain) * SIZE_CLASSES[c].block_b
+        return Trip.SLABS
 
     # How limits grow.
 
@@ -252,7 +293,8 @@ class ThreadCache:
 
     def limit_cold(self, c: int) -> int:
         """The first limit of a class."""
-        by_bytes = self.policy.cold_b // SIZE_CLASSES[c].block_b
+        cold_b = min(self.policy.cold_b, self.budget.share_b // self.policy.first_part)
+        by_bytes = cold_b // SIZE_CLASSES[c].block_b
         return min(max(by_bytes, self.policy.least_blocks), self.policy.cold_blocks)
 
     def _raise_if_warm(self, c: int) -> None:
@@ -279,7 +321,7 @@ class ThreadCache:
         if needed_b <= self.lease_b:
             return True
         want_b = round_up(needed_b - self.lease_b, self.policy.lease_b)
-        if self.budget.leased_b + want_b > self.budget.total_b:
+        if self.budget.leased_b + want_b > self.budget.limit_b(self.lease_b + want_b):
             return False
         self.budget.leased_b += want_b
         self.lease_b += want_b

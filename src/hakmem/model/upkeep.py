@@ -10,7 +10,7 @@ loops on a bin notices the clock.
 from hakmem.model.policy import World
 from hakmem.model.span import LONG_AGO, Pool
 from hakmem.model.thread import Threads
-from hakmem.model.thread_cache import Centrals, ThreadCache
+from hakmem.model.thread_cache import Centrals, ThreadCache, Trip
 from hakmem.spec.size_classes import UNIT_B
 
 
@@ -27,27 +27,25 @@ class Upkeep:
         self.next_ms = 0
         self.ticks = 0
 
-    def after_trip(self, cache: ThreadCache | None) -> None:
-        """After a call that went past the thread cache; without one, for a thread that has none yet."""
+    def after_trip(self, cache: ThreadCache, trip: Trip) -> None:
+        """After a trip past a bin. One to the transfer cache makes no debt: without one, few look about."""
+        if trip is Trip.SPARE or (trip is Trip.TRANSFER and cache.watch.trip_pace.skips()):
+            return
+        self.look(cache)
+
+    def look(self, cache: ThreadCache | None) -> None:
+        """After a call that changed what slabs and pool have; without a cache, for a thread that has none."""
         self._tick(cache)
         if cache is not None:
             self._tick_own(cache)
             self._watch_debt(cache)
 
     def trapped_call(self, cache: ThreadCache) -> None:
-        """For each call on the slow path that the thread's own bins served.
-
-        The longer the clock stands still, the faster is the loop, and the more calls are skipped between two
-        looks; a thread that calls now and then looks each time.
-        """
-        watch = cache.watch
-        if watch.skipped_calls < watch.skip_calls:
-            watch.skipped_calls += 1
+        """For each call on the slow path that the thread's own bins served."""
+        pace = cache.watch.call_pace
+        if pace.skips():
             return
-        is_fast = self.clock.now_ms == watch.look_ms
-        watch.skip_calls = min(2 * watch.skip_calls + 1, self.policy.skip_calls) if is_fast else 0
-        watch.skipped_calls = 0
-        watch.look_ms = self.clock.now_ms
+        pace.set(self.policy.skip_calls, self.clock.now_ms)
         self._tick(cache)
         self._tick_own(cache)
         if not self._in_debt and not self._is_unsettled(cache):
@@ -113,6 +111,7 @@ class Upkeep:
         watch, grows = cache.watch, self._debt_grows(cache)
         if not self._in_debt and not self._is_unsettled(cache):
             cache.trapped = False
+            watch.trip_pace.set(self.policy.skip_trips, self.clock.now_ms)
         elif grows or self.clock.now_ms != watch.trap_ms:
             watch.trap_ms = self.clock.now_ms
             watch.trap_trips = 0

@@ -26,9 +26,9 @@ static void check_bin(const hak_cache_t *one, unsigned c) {
 
 static void *allocate(hak_cache_t *from, unsigned c) {
     hak_bin_t *bin = &from->bins[c];
-    bool central;
+    hak_trip_t trip;
     if (bin->head == NULL) {
-        void *block = hak_cache_refill(from, c, &central);
+        void *block = hak_cache_refill(from, c, &trip);
         CHECK(block != NULL);
         return block;
     }
