@@ -284,7 +284,7 @@ static void *run(void *argument) {
 
 /* ---- samples ---- */
 
-static const char *const figures[] = {"live", "cached", "transfer", "unpurged", "mapped", "metadata"};
+static const char *const figures[] = {"live", "cached", "transfer", "purged", "unpurged", "overdue", "mapped", "metadata"};
 enum { FIGURES = sizeof figures / sizeof *figures };
 
 static struct {

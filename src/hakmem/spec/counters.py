@@ -72,6 +72,7 @@ BYTE_FIGURES: Final[tuple[Counter, ...]] = (
     Counter("free", "bytes of free blocks in slabs, of slabs not carved yet, and of free spans"),
     Counter("purged", "of the free ones, those with no pages behind them"),
     Counter("unpurged", "of the free ones, those in free spans with pages behind them"),
+    Counter("overdue", "of the unpurged ones, those that have been free for the purge delay and a tick"),
     Counter("mapped", "bytes that the process may use: committed superslabs and direct mappings"),
     Counter("metadata", "bytes mapped for page map and descriptors; resident only where the heap is"),
 )
