@@ -121,9 +121,11 @@ static void drop(worker_t *worker, object_t *object) {
 
 static object_t *grow(worker_t *worker, object_t *object) {
     check(object);
-    size_t size = object->size;
-    void *block = realloc(object, 2 * size);
+    object_t old = *object;
+    size_t size = old.size;
+    object_t *block = realloc(object, 2 * size);
     if (block == NULL) lab_out_of_memory(2 * size);
+    if (block->size != old.size || block->mark != old.mark) lab_fail(1, "realloc lost the bytes");
     add(&worker->freed_bytes, size);
     return mark(worker, block, 2 * size);
 }
