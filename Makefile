@@ -7,6 +7,7 @@
 #   make test    every test; it says what it skips
 #   make test-slow   the core on aarch64, under an emulator
 #   make bench   the standard suite against Debian's allocators, into docs/results; run it alone (EFFORT=--quick, --full)
+#   make soak    a server for half an hour: limits and creeping memory, into docs/results (SECONDS=, THREADS=)
 #   make lint    formatting, style and types
 #   make docs    the generated reference pages
 #   make clean   removes .venv and build
@@ -14,11 +15,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup build demo test test-c test-python test-slow bench lint format docs clean
+.PHONY: setup build demo test test-c test-python test-slow bench soak lint format docs clean
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= 2
 EFFORT ?=
+SECONDS := 1800
+THREADS := 4
 VENV := .venv
 STAMPS := $(VENV)/stamps
 BIN := $(VENV)/bin
@@ -83,6 +86,10 @@ test-slow: setup
 bench: setup
 	@tools/install-test-programs
 	$(BIN)/hakmem bench $(EFFORT) --json docs/results/standard.json --html docs/results/standard.html
+
+soak: setup
+	$(BIN)/hakmem soak --seconds $(SECONDS) --threads $(THREADS) \
+	  --json docs/results/soak.json --svg docs/results/soak.svg
 
 lint: setup
 	$(BIN)/ruff check $(PYTHON_SOURCES)

@@ -387,6 +387,17 @@ uint64_t hak_span_oldest(void) {
     return stamp;
 }
 
+size_t hak_span_overdue_units(uint64_t before_ms) {
+    hak_lock(&pool.lock);
+    size_t units = hak_load_relaxed(&pool.dirty_units);
+    /* From the newest on, so that a dirty span which the list had lost would count as overdue. */
+    for (size_t unit = pool.newest; unit != 0 && hak_unit(unit)->free.stamp_ms > before_ms; unit = hak_unit(unit)->free.older) {
+        units -= hak_unit(unit)->free.dirty;
+    }
+    hak_unlock(&pool.lock);
+    return units;
+}
+
 hak_span_totals_t hak_span_totals(void) {
     hak_lock(&pool.lock);
     hak_span_totals_t totals = {hak_load_relaxed(&pool.used_units), hak_load_relaxed(&pool.free_units),

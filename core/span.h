@@ -33,6 +33,8 @@ void hak_span_shorten(size_t unit, size_t units, uint64_t stamp_ms);
 bool hak_span_purge(size_t keep, uint64_t before_ms, uint64_t budget_ns);
 /* When the longest unused dirty span became free; UINT64_MAX if there is none. */
 uint64_t hak_span_oldest(void);
+/* Dirty units of free spans, less those of spans that became free after `before_ms`. Slow: for figures. */
+size_t hak_span_overdue_units(uint64_t before_ms);
 
 hak_span_totals_t hak_span_totals(void);
 /* Relaxed figures for decisions on slow paths, without the lock. */

@@ -8,6 +8,7 @@
 #include "diag.h"
 #include "options.h"
 #include "os.h"
+#include "upkeep.h"
 
 typedef struct class_stats {
     uint64_t slabs, capacity, carved, in_slabs; /* blocks, but for slabs */
@@ -108,6 +109,8 @@ static void add_totals(snapshot_t *snapshot) {
     totals->live = totals->large;
     totals->free = bytes_of(spans.free_units);
     totals->purged = bytes_of(spans.free_units - spans.dirty_units);
+    totals->unpurged = bytes_of(spans.dirty_units);
+    totals->overdue = bytes_of(hak_upkeep_overdue_units());
     totals->mapped = bytes_of(hak_arena.committed_units) + hak_outside_bytes();
     totals->metadata = hak_arena.table_units * (sizeof(hak_unit_t) + sizeof(hak_page_map_entry_t));
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
@@ -115,6 +118,7 @@ static void add_totals(snapshot_t *snapshot) {
         uint64_t size = hak_classes[c].size;
         totals->live += live_blocks(stats) * size;
         totals->cached += (stats->in_caches + stats->figures.transfer_blocks) * size;
+        totals->transfer += stats->figures.transfer_blocks * size;
         totals->free += (stats->in_slabs + stats->capacity - stats->carved) * size;
     }
 }
@@ -184,8 +188,11 @@ size_t hak_stats_write_json(char *buffer, size_t size) {
     put_field(&text, ", \"bytes\": {", "live", totals->live);
     put_field(&text, ", ", "large", totals->large);
     put_field(&text, ", ", "cached", totals->cached);
+    put_field(&text, ", ", "transfer", totals->transfer);
     put_field(&text, ", ", "free", totals->free);
     put_field(&text, ", ", "purged", totals->purged);
+    put_field(&text, ", ", "unpurged", totals->unpurged);
+    put_field(&text, ", ", "overdue", totals->overdue);
     put_field(&text, ", ", "mapped", totals->mapped);
     put_field(&text, ", ", "metadata", totals->metadata);
     const char *separator = "}, \"counters\": {";

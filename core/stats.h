@@ -9,8 +9,11 @@
 typedef struct hak_totals {
     uint64_t live;     /* bytes in live blocks, by block size */
     uint64_t cached;   /* in thread caches and transfer caches */
+    uint64_t transfer; /* of the cached ones: in transfer caches */
     uint64_t free;     /* in slabs' lists, not carved yet, or in free spans */
     uint64_t purged;   /* of the free ones: no pages behind them */
+    uint64_t unpurged; /* of the free ones: in free spans, with pages behind them */
+    uint64_t overdue;  /* of the unpurged ones: free for the purge delay and a tick */
     uint64_t mapped;   /* committed address space and mappings outside the arena */
     uint64_t metadata; /* mapped for descriptors and page map; resident only where the heap is */
     uint64_t large;    /* of the live ones: in large blocks */

@@ -178,6 +178,10 @@ void hak_upkeep_trapped(hak_cache_t *cache) {
     if (!in_debt() && !is_unsettled(cache, now_ms)) hak_thread_set_trap(cache, false);
 }
 
+size_t hak_upkeep_overdue_units(void) {
+    return hak_span_overdue_units(before(hak_os_now_ms(), hak_options.purge_delay_ms + tick_ms()));
+}
+
 bool hak_upkeep_trim(hak_cache_t *cache, size_t pad) {
     uint64_t long_ago = 0;
     if (cache != NULL) hak_cache_flush(cache);

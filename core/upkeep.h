@@ -25,6 +25,8 @@ void hak_upkeep_after(hak_cache_t *cache, hak_trip_t trip);
 void hak_upkeep_start_thread(void);
 /* For each call of a trapped thread that its own bins could serve. */
 void hak_upkeep_trapped(hak_cache_t *cache);
+/* Dirty units that should have gone: of spans that have been free for the purge delay and a tick. */
+size_t hak_upkeep_overdue_units(void);
 /* Gives back all that is free but `pad` bytes; true if anything went. */
 bool hak_upkeep_trim(hak_cache_t *cache, size_t pad);
 

@@ -169,6 +169,8 @@ def test_the_catalogue_gives_its_programs_what_they_take(workload: Workload, tmp
         ("producer_consumer 4 1 3 64 64", "OBJECTS must be a whole number from 4"),
         ("aligned 1000 64 48 64", "LEAST must be a power of two, not 48"),
         ("burst 1000 64 1024 1", "takes BYTES MIN MAX SECONDS LOAD [SEED]"),
+        ("soak 1 2", "takes SECONDS THREADS FILE [CYCLE_MS [INTERVAL_MS [SEED]]]"),
+        ("soak 1 2 /no/such/file", "cannot write '/no/such/file'"),
     ],
 )
 def test_a_bad_argument_is_named_in_one_line(command: str, complaint: str) -> None:
@@ -215,6 +217,8 @@ def test_running_out_of_memory_is_told() -> None:
         ("DIRTY_CALLOC", "calloc_blocks 2000 64", "is not zero"),
         ("ODD_ALIGNMENT", "aligned 2000 64 32 128", "is not aligned"),
         ("SHORT_REALLOC", "realloc_growth 2000 4 4096 64", "realloc lost the bytes"),
+        ("SHORT_REALLOC", "soak 1 1 /dev/null", "realloc lost the bytes"),
+        ("SAME_BLOCK", "soak 1 1 /dev/null", "was overwritten while it was in use"),
     ],
 )
 def test_an_allocator_that_gives_wrong_blocks_is_found_out(

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "bench": "measure workloads under every allocator and say which is better",
     "compare": "run a command of your own on every allocator and say which suits it",
     "perf": "say where a program's time and memory go, and what costs more than on the best allocator",
+    "soak": "run a server for long and say whether its memory stays within its limits",
     "report": "show a stored result, or what changed between two",
 }
 """Each command's module in this package, and what it does."""

@@ -20,6 +20,7 @@ TIMEOUT_S: Final = {Effort.QUICK: 30.0, Effort.DEFAULT: 60.0, Effort.FULL: 120.0
 STANDARD_OUTPUT: Final = "-"
 
 _OUTPUTS: Final = ("--json", "--html")
+_OTHER_OUTPUTS: Final = ("--svg",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Outputs:
         """Raises UsageError when a file could not be written: better now than after an hour of measuring."""
         for option, name in zip(_OUTPUTS, (self.json, self.html), strict=True):
             if name is not None and name != STANDARD_OUTPUT:
-                _check_writable(option, Path(name))
+                check_writable(option, Path(name))
         if self.html == STANDARD_OUTPUT:
             raise UsageError("--html -: a page needs a file: --html report.html")
 
@@ -102,16 +103,20 @@ def add_lab_options(parser: Parser, *, html: bool = True) -> None:
     add_output_options(parser, html=html)
 
 
-def add_allocator_options(parser: Parser, *, baseline: bool = True) -> None:
-    """Adds --allocators, --allocator and, where the command takes ratios, --baseline."""
+def add_allocator_options(
+    parser: Parser, *, baseline: bool = True, standard: str = "every one that is installed"
+) -> None:
+    """Adds --allocators, --allocator and, where the command takes ratios, --baseline.
+
+    standard: who takes part where nobody is named, for the help.
+    """
     who = parser.add_argument_group("who takes part")
     who.add_argument(
         "--allocators",
         type=_names,
         default=(),
         metavar="A,B",
-        help="these alone (default: every one that is installed); hakmem-count and hakmem-debug are"
-        " HAKMEM's other flavours",
+        help=f"these alone (default: {standard}); hakmem-count and hakmem-debug are HAKMEM's other flavours",
     )
     who.add_argument(
         "--allocator",
@@ -176,7 +181,7 @@ def recorded(command: str, words: Sequence[str]) -> str:
     rest = iter(words)
     for word in rest:
         option, equals, value = word.partition("=")
-        if option in _OUTPUTS:
+        if option in (*_OUTPUTS, *_OTHER_OUTPUTS):
             if not equals:
                 next(rest, None)
         elif option == "--allocator":
@@ -207,7 +212,8 @@ def write(path: str, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _check_writable(option: str, path: Path) -> None:
+def check_writable(option: str, path: Path) -> None:
+    """Raises UsageError when a file could not be written to `path`, which `option` names."""
     if path.is_dir():
         raise UsageError(f"{option} {path}: that is a directory; name a file in it")
     if not path.parent.is_dir():

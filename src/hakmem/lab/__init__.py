@@ -18,5 +18,6 @@ Data flows one way, and each module knows only what stands before it:
     noise         what else the machine did meanwhile
     suite         cells and all around them -> a suite
     store         result <-> JSON, by `codec`
+    soak/         a long run: limits, and whether memory creeps
     perf/         why: instructions, misses, faults, system calls, ranked
 """

@@ -42,7 +42,7 @@ def assemble(
         rounds=runs.rounds,
         interrupted=runs.interrupted,
         host=host,
-        allocators=tuple(_record(each) for each in runs.allocators if each.name != FLOOR),
+        allocators=tuple(allocator_record(each) for each in runs.allocators if each.name != FLOOR),
         cells=tuple(replace(cell, detail=_without(cell.detail, private)) for cell in cells),
         notes=tuple(_without(note, private) for note in all_notes),
         rates=rates or {},
@@ -65,7 +65,7 @@ def _about(runs: Runs) -> list[str]:
     return told
 
 
-def _record(allocator: Allocator) -> AllocatorRecord:
+def allocator_record(allocator: Allocator) -> AllocatorRecord:
     """Who took part; a library outside the system's directories is told by its file name alone."""
     library = allocator.library
     path = "" if library is None else str(library)

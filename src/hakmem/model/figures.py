@@ -17,17 +17,20 @@ class ByteFigures:
     """Bytes of the whole heap.
 
     live: in live blocks, by block size; of these `large` in large blocks.
-    cached: in thread caches and transfer caches.
+    cached: in thread caches and transfer caches; of these `transfer` in transfer caches.
     free: in slabs' lists, not carved yet, or in free spans.
     purged: of the free ones, in units that are known to be zero.
+    unpurged: of the free ones, in free spans' units that are not.
     mapped: committed address space, and mappings outside the arena.
     """
 
     live: int
     large: int
     cached: int
+    transfer: int
     free: int
     purged: int
+    unpurged: int
     mapped: int
 
 
@@ -68,8 +71,10 @@ def byte_figures(heap: Heap) -> ByteFigures:
         live=large + sum(entry.live_blocks * entry.size for entry in classes),
         large=large,
         cached=sum(entry.cached_blocks * entry.size for entry in classes),
+        transfer=sum(heap.centrals[c].transfer_blocks * SIZE_CLASSES[c].block_b for c in CLASSES),
         free=heap.pool.free_units * UNIT_B + uncarved + sum(e.free_blocks * e.size for e in classes),
         purged=(heap.pool.free_units - heap.pool.dirty_units) * UNIT_B,
+        unpurged=heap.pool.dirty_units * UNIT_B,
         mapped=heap.arena.committed * UNIT_B + heap.large.outside_b,
     )
 

@@ -181,11 +181,15 @@ static void purge_takes_the_longest_unused_first_and_stops_where_told(void) {
     used_units -= 4 * 8;
     CHECK_EQUAL(hak_span_dirty_units(), 32);
     CHECK_EQUAL(hak_span_oldest(), 10);
+    for (uint64_t i = 0; i < 4; i++) CHECK_EQUAL(hak_span_overdue_units(10 * (i + 1)), 8 * (i + 1));
+    CHECK_EQUAL(hak_span_overdue_units(9), 0);
+    CHECK_EQUAL(hak_span_overdue_units(UINT64_MAX), 32);
     CHECK(!hak_span_purge(0, 9, UINT64_MAX));
     CHECK_EQUAL(hak_span_dirty_units(), 32);
     CHECK(hak_span_purge(0, 10, UINT64_MAX));
     CHECK(!is_resident(gone[1].unit) && is_resident(gone[3].unit) && is_resident(gone[0].unit));
     CHECK_EQUAL(hak_span_dirty_units(), 24);
+    CHECK_EQUAL(hak_span_overdue_units(20), 8);
     CHECK(!hak_span_purge(24, UINT64_MAX, UINT64_MAX));
     CHECK(hak_span_purge(0, UINT64_MAX, UINT64_MAX));
     CHECK_EQUAL(hak_span_dirty_units(), 0);

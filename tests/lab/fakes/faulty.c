@@ -1,7 +1,8 @@
 /* faulty.c -- the C library's malloc with one fault, chosen when it is compiled: workloads must notice it.
  *   DIRTY_CALLOC    calloc does not clear
  *   ODD_ALIGNMENT   aligned blocks are off by half of what was asked
- *   SHORT_REALLOC   realloc copies nothing */
+ *   SHORT_REALLOC   realloc copies nothing
+ *   SAME_BLOCK      one malloc in a thousand gives the block before once more */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <string.h>
@@ -35,5 +36,21 @@ void *realloc(void *old, size_t size) {
     if (block != NULL) memset(block, 0xa5, size);
     free(old);
     return block;
+}
+#endif
+
+#ifdef SAME_BLOCK
+void *__libc_malloc(size_t); /* glibc's own name for its malloc */
+
+void *malloc(size_t size) {
+    static _Thread_local void *before;
+    static _Thread_local size_t before_size;
+    static _Thread_local unsigned calls;
+    if (++calls >= 1000 && size <= before_size) {
+        calls = 0;
+        return before;
+    }
+    before_size = size;
+    return before = __libc_malloc(size);
 }
 #endif
