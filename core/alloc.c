@@ -88,7 +88,7 @@ static void *given(void *block) {
 }
 
 static HAK_NOINLINE void *alloc_slow(size_t size) {
-    if (size <= HAK_MID_MAX) return given(small_alloc(hak_class_of(size)));
+    if (size <= HAK_WIDE_MAX) return given(small_alloc(hak_class_of(size)));
     if (size > PTRDIFF_MAX) return no_memory();
     bool zero;
     return given(large_alloc(size, 1, &zero));
@@ -107,16 +107,17 @@ static inline void *alloc_from(size_t offset, size_t size) {
 }
 
 /* Above 1 KiB. */
-static inline void *alloc_mid(size_t size) {
-    if (HAK_DEBUG || size > HAK_MID_MAX) return alloc_slow(size);
-    return alloc_from(hak_class_of_mid(size) * sizeof(hak_bin_t), size);
+static inline void *alloc_beyond_tiny(size_t size) {
+    if (HAK_DEBUG || size > HAK_WIDE_MAX) return alloc_slow(size);
+    unsigned c = HAK_LIKELY(size <= HAK_MID_MAX) ? hak_class_of_mid(size) : hak_class_of_wide(size);
+    return alloc_from(c * sizeof(hak_bin_t), size);
 }
 
 /* The bin's offset is the rounded size. Size 0, and sizes that wrap to it, find bin 0, which is always empty. */
 static inline void *alloc_inline(size_t size) {
     size_t offset = (size + HAK_BLOCK_ALIGN - 1) & ~(size_t)(HAK_BLOCK_ALIGN - 1);
     HAK_NOT_IN_RESULT(offset);
-    if (HAK_DEBUG || HAK_UNLIKELY(offset > HAK_TINY_MAX)) return alloc_mid(size);
+    if (HAK_DEBUG || HAK_UNLIKELY(offset > HAK_TINY_MAX)) return alloc_beyond_tiny(size);
     return alloc_from(offset, size);
 }
 
@@ -220,7 +221,7 @@ void *hak_alloc_aligned(size_t alignment, size_t size) {
     if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX) return no_memory();
     /* A class whose size is a multiple of the alignment has aligned blocks, since slabs start at units. */
     size_t rounded = hak_round_up(hak_max(size, 1), alignment);
-    if (alignment <= HAK_UNIT_SIZE && rounded <= HAK_MID_MAX) {
+    if (alignment <= HAK_UNIT_SIZE && rounded <= HAK_WIDE_MAX) {
         unsigned c = hak_class_of(rounded);
         while (c < HAK_CLASS_COUNT && hak_classes[c].size % alignment != 0) c++;
         if (c < HAK_CLASS_COUNT) return alloc_inline(hak_classes[c].size);
@@ -249,9 +250,15 @@ static size_t size_of(const void *block, const char *doing) {
 
 size_t hak_size(const void *block) { return block == NULL ? 0 : size_of(block, "malloc_usable_size"); }
 
+/* A block that grows beyond mid sizes becomes a span, which grows in place from then on. */
+static void *alloc_to_resize(size_t old_size, size_t size) {
+    bool zero;
+    return size > old_size && size > HAK_MID_MAX ? given(large_alloc(size, 1, &zero)) : alloc_inline(size);
+}
+
 static void *resize_by_copy(void *block, size_t old_size, size_t size) {
     int saved = errno;
-    void *fresh = alloc_inline(size);
+    void *fresh = alloc_to_resize(old_size, size);
     if (fresh == NULL) {
         if (size > old_size) return NULL;
         errno = saved;

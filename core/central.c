@@ -235,6 +235,13 @@ hak_class_figures_t hak_central_figures(unsigned c) {
     return figures;
 }
 
+uint64_t hak_central_idle(unsigned c) {
+    hak_class_figures_t figures = hak_central_figures(c);
+    uint64_t blocks = (figures.slabs_made - figures.slabs_retired) * hak_classes[c].capacity;
+    uint64_t out = figures.refilled_blocks - hak_min(figures.flushed_blocks, figures.refilled_blocks);
+    return blocks - hak_min(out, blocks);
+}
+
 static bool chain_has(void *head, uint32_t count, const void *block) {
     for (; count != 0 && head != NULL; count--, head = hak_next(head)) {
         if (head == block) return true;

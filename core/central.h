@@ -37,6 +37,9 @@ void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms);
 void hak_central_age(unsigned c, bool all, uint64_t stamp_ms);
 
 hak_class_figures_t hak_central_figures(unsigned c);
+/* Blocks that the central store holds: in batches, in slabs' lists, and those that were never carved. A little less after calls
+ * of threads without a cache, which are not counted. */
+uint64_t hak_central_idle(unsigned c);
 /* True if `block` is in the transfer cache or in its slab's list, or no carved block at all: a slow look for hak_owns. */
 bool hak_central_has(unsigned c, size_t slab, const void *block);
 

@@ -1,8 +1,9 @@
 #include "size_class.h"
 
-#define HAK_CLASS_ROW(c, bytes, slab_units) \
+#define HAK_CLASS_ROW(c, bytes, slab_units, shard_batches) \
     [c] = {.size = (bytes), \
            .units = (slab_units), \
+           .batches = (shard_batches), \
            .capacity = (bytes) == 0 ? 0 : ((slab_units) * HAK_UNIT_SIZE) / ((bytes) + !(bytes)), \
            .reciprocal = (bytes) == 0 ? 0 : (((uint64_t)1 << 40) + (bytes) - 1) / ((bytes) + !(bytes))},
 const hak_class_t hak_classes[HAK_CLASS_COUNT] = {HAK_CLASS_TABLE(HAK_CLASS_ROW)};

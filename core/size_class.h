@@ -1,7 +1,8 @@
 /* size_class.h -- size <-> size class, and the shape of each class's slabs. Arithmetic and constant tables.
  * May use: base, bits.
  * Class 0 is no class. Classes 1..64 are multiples of 16 ("tiny"), so that a tiny block's size is 16 times its class;
- * above, HAK_CLASSES_PER_DOUBLING sizes a doubling ("mid"). HAK_CLASS_LARGE stands for everything bigger. */
+ * above, HAK_CLASSES_PER_DOUBLING sizes a doubling up to 32 KiB ("mid"), and whole units up to 256 KiB ("wide"), of which a
+ * slab holds one. HAK_CLASS_LARGE stands for everything bigger. */
 #ifndef HAK_SIZE_CLASS_H
 #define HAK_SIZE_CLASS_H
 
@@ -14,7 +15,8 @@ enum {
 
 typedef struct hak_class {
     uint32_t size;        /* bytes of a block */
-    uint16_t units;       /* units of a slab */
+    uint8_t units;        /* units of a slab */
+    uint8_t batches;      /* what a shard of the transfer cache holds at most */
     uint16_t capacity;    /* blocks of a slab */
     uint64_t reciprocal;  /* ceil(2^40 / size): offset / size == offset * reciprocal >> 40 for offsets within a slab */
 } hak_class_t;
@@ -29,10 +31,17 @@ extern const uint8_t hak_mid_classes[HAK_MID_MAX >> HAK_MID_STEP_SHIFT];
 /* 1024 < size <= 32 KiB. */
 static inline unsigned hak_class_of_mid(size_t size) { return hak_mid_classes[(size - 1) >> HAK_MID_STEP_SHIFT]; }
 
-/* size <= HAK_MID_MAX; size 0 counts as 1. */
+/* 32 KiB < size <= 256 KiB. */
+static inline unsigned hak_class_of_wide(size_t size) {
+    return (unsigned)((size - 1) >> HAK_UNIT_SHIFT) + (HAK_CLASS_COUNT - (HAK_WIDE_MAX >> HAK_UNIT_SHIFT));
+}
+
+static inline bool hak_class_is_wide(unsigned c) { return c >= HAK_CLASS_COUNT - ((HAK_WIDE_MAX - HAK_MID_MAX) >> HAK_UNIT_SHIFT); }
+
+/* size <= HAK_WIDE_MAX; size 0 counts as 1. */
 static inline unsigned hak_class_of(size_t size) {
     if (size <= HAK_TINY_MAX) return size == 0 ? 1 : hak_class_of_tiny(size);
-    return hak_class_of_mid(size);
+    return size <= HAK_MID_MAX ? hak_class_of_mid(size) : hak_class_of_wide(size);
 }
 
 /* Number of the block that holds the byte at `offset` of a slab of class `c`. */

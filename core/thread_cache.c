@@ -23,13 +23,16 @@ hak_cache_t hak_cache_empty;
 
 static struct {
     _Atomic size_t leased_bytes;
+    _Atomic size_t idle_bytes; /* as of the last tick */
     _Atomic uint32_t sharers;
 } budget HAK_ALIGNED(64);
 
 void hak_cache_set_sharers(uint32_t threads) { hak_store_relaxed(&budget.sharers, threads); }
+void hak_cache_set_idle(size_t bytes) { hak_store_relaxed(&budget.idle_bytes, bytes); }
 
 static size_t budget_bytes(void) {
-    size_t live = hak_span_used_units() << HAK_UNIT_SHIFT;
+    size_t used = hak_span_used_units() << HAK_UNIT_SHIFT;
+    size_t live = used - hak_min(hak_load_relaxed(&budget.idle_bytes), used);
     size_t threads = hak_load_relaxed(&budget.sharers);
     size_t least = hak_max(BUDGET_LEAST, threads * BUDGET_THREAD);
     return hak_min(hak_options.cache_limit, hak_max(live / BUDGET_PART, least));
@@ -82,8 +85,14 @@ static void set_limit(hak_cache_t *cache, unsigned c, uint32_t limit) {
     size_t size = hak_classes[c].size;
     cache->capacity_bytes += size * limit;
     cache->capacity_bytes -= size * bin->limit;
+    if (hak_class_is_wide(c)) cache->wide_bytes += size * limit - size * bin->limit;
     bin->room += (int32_t)limit - bin->limit;
     bin->limit = (uint16_t)limit;
+}
+
+/* A few wide blocks would take what many bins of small ones need: together they get half of an even share. */
+static bool starves_others(const hak_cache_t *cache, unsigned c, size_t more) {
+    return hak_class_is_wide(c) && cache->wide_bytes + more > even_share(budget_bytes()) / 2;
 }
 
 /* The bin may hold twice as much from now on, if the budget allows. */
@@ -95,8 +104,9 @@ static void raise_limit(hak_cache_t *cache, unsigned c) {
     uint32_t limit = bin->limit == 0 ? cold : 2u * bin->limit;
     if (limit > high) limit = high;
     if (limit <= bin->limit) return;
-    if (lease(cache, (size_t)(limit - bin->limit) * hak_classes[c].size)) set_limit(cache, c, limit);
-    else if (bin->limit < LEAST_BLOCKS) set_limit(cache, c, clamp(LEAST_BLOCKS, 1, high));
+    size_t more = (size_t)(limit - bin->limit) * hak_classes[c].size;
+    if (!starves_others(cache, c, more) && lease(cache, more)) set_limit(cache, c, limit);
+    else if (bin->limit < LEAST_BLOCKS && !hak_class_is_wide(c)) set_limit(cache, c, clamp(LEAST_BLOCKS, 1, high));
 }
 
 static void raise_if_warm(hak_cache_t *cache, unsigned c) {
@@ -162,7 +172,7 @@ static hak_trip_t put_central(hak_cache_t *cache, unsigned c, hak_chain_t chain)
 static bool set_aside(hak_cache_t *cache, unsigned c) {
     hak_bin_t *bin = &cache->bins[c];
     size_t bytes = (uint32_t)(bin->limit - bin->room) * (size_t)hak_classes[c].size;
-    if (!lease(cache, bytes)) return false;
+    if (hak_class_is_wide(c) || !lease(cache, bytes)) return false;
     cache->spare_bytes += bytes;
     hak_chain_t chain = take_bin(bin);
     hak_batch_set_count(chain.head, chain.count);
@@ -196,7 +206,7 @@ void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
     }
     raise_if_warm(cache, c);
     hak_source_t source;
-    chain = hak_central_get(c, bin->limit, &source);
+    chain = hak_central_get(c, clamp(bin->limit, 1, UINT16_MAX), &source);
     *trip = source == HAK_FROM_TRANSFER ? HAK_TRIP_TRANSFER : HAK_TRIP_SLABS;
     if (chain.count == 0) return NULL;
     if (source != HAK_FROM_TRANSFER) cache->flow_bytes -= chain_bytes(c, chain);
@@ -212,9 +222,14 @@ hak_trip_t hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block) {
     note_event(cache, bin);
     raise_if_warm(cache, c);
     hak_trip_t trip = bin->room <= 0 ? make_room(cache, c) : HAK_TRIP_SPARE;
-    hak_set_next(block, bin->head);
-    bin->head = block;
-    bin->room--;
+    if (bin->limit == 0) {
+        hak_set_next(block, NULL);
+        trip = put_central(cache, c, (hak_chain_t){block, 1});
+    } else {
+        hak_set_next(block, bin->head);
+        bin->head = block;
+        bin->room--;
+    }
     hak_call(cache, c, trip == HAK_TRIP_SPARE ? HAK_CALL_free_spare : HAK_CALL_free_flush);
     return trip;
 }

@@ -36,6 +36,7 @@ typedef struct hak_cache {
     /* Blocks in each spare, while it is there. Kept apart from the batch, which may be in use elsewhere when one looks. */
     _Atomic uint16_t spare_counts[HAK_CLASS_COUNT + 1];
     size_t capacity_bytes; /* what the bins may hold by their limits */
+    size_t wide_bytes;     /* of that, the wide classes' bins */
     size_t spare_bytes;    /* what the spares hold, or less if others took some since the last tick */
     size_t lease_bytes;    /* its part of the budget */
     _Atomic uint32_t events; /* trips to the central store, for others to see whether the thread is idle */
@@ -98,7 +99,8 @@ uint32_t hak_cache_blocks(hak_cache_t *cache, unsigned c);
 /* Called with the spans held (span.h). */
 bool hak_cache_has(hak_cache_t *cache, unsigned c, const void *block);
 
-/* How many threads share the budget. */
+/* What the budget depends on: how many threads share it, and how many bytes of spans in use are no live blocks. */
 void hak_cache_set_sharers(uint32_t threads);
+void hak_cache_set_idle(size_t bytes);
 
 #endif

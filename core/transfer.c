@@ -75,7 +75,7 @@ bool hak_transfer_put(unsigned c, hak_chain_t chain) {
     uint32_t own = own_shard();
     shelf_t *shelf = enter_shard(own, c);
     uint32_t count = hak_load_relaxed(&shelf->count);
-    bool fits = count < HAK_TRANSFER_DEPTH;
+    bool fits = count < hak_classes[c].batches;
     if (fits) {
         hak_batch_set_count(chain.head, chain.count);
         shelf->batches[count] = chain.head;

@@ -5,7 +5,7 @@
  * processor's shard and takes them from there, last in first out a class, so that lock, list and blocks stay in that
  * processor's cache. Which shard a thread meets is a hint (the thread may be moved at any moment) on which nothing but speed
  * depends. A thread whose shard has nothing looks at a few others.
- * Invariant of a shelf, the part of a shard for one class: low <= count <= HAK_TRANSFER_DEPTH. */
+ * Invariant of a shelf, the part of a shard for one class: low <= count <= the class's batches <= HAK_TRANSFER_DEPTH. */
 #ifndef HAK_TRANSFER_H
 #define HAK_TRANSFER_H
 
@@ -13,7 +13,6 @@
 #include "size_class.h"
 
 enum {
-    HAK_TRANSFER_DEPTH = 16,
     HAK_TRANSFER_SHARDS = 64, /* further processors share them; memory is touched where they are used */
 };
 

@@ -55,7 +55,12 @@ static void collect_idle(hak_cache_t *cache) {
     uint64_t long_ago = 0;
     tick_own(cache);
     hak_thread_visit(visit_idle, &long_ago, false);
-    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) hak_central_age(c, false, long_ago);
+    size_t idle_bytes = 0;
+    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
+        hak_central_age(c, false, long_ago);
+        idle_bytes += hak_central_idle(c) * hak_classes[c].size;
+    }
+    hak_cache_set_idle(idle_bytes);
 }
 
 static void tick(hak_cache_t *cache, uint64_t now_ms, uint64_t budget_ns) {

@@ -77,7 +77,7 @@ def test_a_refill_says_where_it_came_from(central: Central) -> None:
 
 def test_the_transfer_cache_gives_the_last_batch_whole_and_overflows_into_slabs(central: Central) -> None:
     blocks = drain(central, BLOCKS)
-    depth = central.policy.transfer_batches
+    depth = SIZE_CLASSES[central.number].batches
     for block in blocks[:depth]:
         central.put([block])
     assert central.transfer_blocks == depth

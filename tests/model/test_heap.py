@@ -14,7 +14,7 @@ from hakmem.model.figures import byte_figures, class_figures
 from hakmem.model.heap import PTRDIFF_MAX, SIZE_MAX, Heap
 from hakmem.model.large import OUTSIDE
 from hakmem.model.policy import MIB, Clock, Policy, Settings, World
-from hakmem.spec.size_classes import MID_MAX_B, UNIT_B
+from hakmem.spec.size_classes import MID_MAX_B, UNIT_B, WIDE_MAX_B
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def test_blocks_of_size_zero_are_distinct(heap: Heap) -> None:
 
 
 def test_a_block_above_the_largest_class_is_a_span(heap: Heap) -> None:
-    block = heap.malloc(0, MID_MAX_B + 1)
-    assert heap.usable_size(block) == 3 * UNIT_B
+    block = heap.malloc(0, WIDE_MAX_B + 1)
+    assert heap.usable_size(block) == 17 * UNIT_B
     assert block % UNIT_B == 0
 
 
@@ -87,16 +87,32 @@ def test_realloc_of_nothing_allocates_and_to_nothing_frees(heap: Heap) -> None:
 
 
 def test_a_large_block_shrinks_and_grows_in_place(heap: Heap) -> None:
-    block = heap.malloc(0, 10 * UNIT_B)
+    block = heap.malloc(0, 20 * UNIT_B)
     assert heap.realloc(0, block, 4 * UNIT_B) == block
     assert heap.realloc(0, block, 9 * UNIT_B) == block
     heap.malloc(0, 2 * UNIT_B + 1)
     heap.check()
 
 
+def test_a_block_that_grows_beyond_mid_sizes_becomes_a_span_that_grows_in_place(heap: Heap) -> None:
+    wide = heap.malloc(0, 5 * UNIT_B)
+    assert byte_figures(heap).large == 0
+    span = heap.realloc(0, wide, 6 * UNIT_B)
+    assert span is not None
+    assert byte_figures(heap).large == 6 * UNIT_B
+    assert heap.realloc(0, span, 7 * UNIT_B) == span
+    heap.check()
+
+
+def test_cleared_wide_blocks_are_spans_of_which_one_knows_that_they_are_zero(heap: Heap) -> None:
+    heap.calloc(0, 1, WIDE_MAX_B)
+    assert byte_figures(heap).large == WIDE_MAX_B
+    heap.check()
+
+
 def test_a_large_block_that_cannot_grow_is_moved_page_by_page_from_a_size_on(heap: Heap) -> None:
-    small, large = heap.malloc(0, 15 * UNIT_B), heap.malloc(0, 16 * UNIT_B)
-    heap.malloc(0, MID_MAX_B + 1)
+    small, large = heap.calloc(0, 1, 15 * UNIT_B), heap.calloc(0, 1, 16 * UNIT_B)
+    heap.calloc(0, 1, MID_MAX_B + 1)
     assert heap.realloc(0, small, 20 * UNIT_B) != small
     assert heap.world.counters["system_remap"] == 0
     assert heap.realloc(0, large, 40 * UNIT_B) != large
@@ -133,7 +149,7 @@ def test_a_full_arena_ends_small_blocks_with_out_of_memory() -> None:
 
 @pytest.mark.parametrize("kind", ["double_free", "interior_pointer", "invalid_pointer", "foreign_pointer"])
 def test_misuse_is_named(heap: Heap, kind: str) -> None:
-    block, large = heap.malloc(0, 64), heap.malloc(0, 100_000)
+    block, large = heap.malloc(0, 64), heap.malloc(0, 300_000)
     freed = heap.malloc(0, 64)
     heap.free(0, freed)
     wrong = {

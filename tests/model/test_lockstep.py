@@ -306,7 +306,6 @@ def test_the_end_of_a_burst_is_noticed_in_the_policy(cores: dict[str, CoreProces
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("transfer_batches", 15),
         ("cold_blocks", 15),
         ("warm_trips", 9),
         ("carve_b", 8192),
@@ -316,7 +315,7 @@ def test_the_end_of_a_burst_is_noticed_in_the_policy(cores: dict[str, CoreProces
         ("search_spans", 1),
         ("lease_b", 1 << 15),
         ("budget_part", 7),
-        ("move_b", 1 << 17),
+        ("move_b", 1 << 20),
         ("tick_max_ms", 260),
         ("skip_calls", 31),
         ("busy_trips", 4),

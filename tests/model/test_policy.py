@@ -29,7 +29,6 @@ NOT_IN_THE_MODEL = {
     ("span.c", "NEWEST"): "stands for a place in a list",
     ("span.c", "PURGE_RUNS_MAX"): "length of a table",
     ("slab.h", "HAK_SLAB_COUNT_SHIFT"): "layout of a word",
-    ("transfer.h", "HAK_TRANSFER_SHARDS"): "the model has one processor",
     ("thread_cache.h", "HAK_CALL_CLASSES"): "length of a table",
     ("upkeep.c", "CALL_BUDGET_NS"): "no time passes in a call of the model",
 }

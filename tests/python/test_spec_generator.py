@@ -24,7 +24,7 @@ USES_EVERYTHING = r"""
 #include <stdio.h>
 #include "hak_spec.h"
 enum kind { BOOL, INT, SIZE, CHOICE };
-#define CLASS(number, block, units) printf("class %d %d %d\n", number, block, units);
+#define CLASS(number, block, units, batches) printf("class %d %d %d %d\n", number, block, units, batches);
 #define SETTING(id, env, kind, preset, low, high, choices) \
     { uint64_t id = preset; const char *c = choices; \
       printf("setting %s %s %d %llu %llu %llu %s\n", #id, env, kind, (unsigned long long)id, \
@@ -47,7 +47,7 @@ def test_c_reads_from_the_header_what_the_tables_say(tmp_path: Path, compile_c: 
     lines = subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines()
     assert lines[0] == f"count {len(SIZE_CLASSES)} {CLASSES_PER_DOUBLING}"
     assert [line for line in lines if line.startswith("class")] == [
-        f"class {c.number} {c.block_b} {c.units}" for c in SIZE_CLASSES
+        f"class {c.number} {c.block_b} {c.units} {c.batches}" for c in SIZE_CLASSES
     ]
     kinds = ["BOOL", "INT", "SIZE", "CHOICE"]
     assert [line for line in lines if line.startswith("setting")] == [

@@ -16,6 +16,7 @@ from hakmem.spec.flavours import FLAVOURS
 from hakmem.spec.settings import PATH_SETTINGS, SETTINGS, Kind, Setting, format_size
 
 REAL_CLASSES = sizes.SIZE_CLASSES[1:]
+SHARED_SLABS = [c for c in REAL_CLASSES if c.block_b <= sizes.MID_MAX_B]
 BY_ID = {setting.id: setting for setting in SETTINGS}
 
 
@@ -28,7 +29,7 @@ def test_classes_are_numbered_and_their_sizes_grow() -> None:
     assert [c.number for c in sizes.SIZE_CLASSES] == list(range(len(sizes.SIZE_CLASSES)))
     blocks = [c.block_b for c in sizes.SIZE_CLASSES]
     assert blocks == sorted(set(blocks))
-    assert blocks[-1] == sizes.MID_MAX_B
+    assert blocks[-1] == sizes.WIDE_MAX_B
 
 
 def test_blocks_keep_the_alignment_of_malloc() -> None:
@@ -43,19 +44,32 @@ def test_a_tiny_class_is_its_size_over_the_step() -> None:
 
 def test_a_block_above_tiny_loses_less_than_the_step_of_its_doubling() -> None:
     for smaller, larger in pairwise(REAL_CLASSES):
-        if larger.block_b > sizes.TINY_MAX_B:
+        if sizes.TINY_MAX_B < larger.block_b <= sizes.MID_MAX_B:
             assert (larger.block_b - smaller.block_b) * sizes.CLASSES_PER_DOUBLING <= smaller.block_b
 
 
-def test_each_slab_holds_enough_blocks_and_loses_little() -> None:
+def test_wide_blocks_are_every_number_of_units_and_alone_in_their_slabs() -> None:
+    wide = [c for c in REAL_CLASSES if c.block_b > sizes.MID_MAX_B]
+    first = sizes.MID_MAX_B // sizes.UNIT_B + 1
+    assert [c.units for c in wide] == list(range(first, sizes.WIDE_MAX_B // sizes.UNIT_B + 1))
+    assert all(c.block_b == c.units * sizes.UNIT_B and c.blocks == 1 for c in wide)
+
+
+def test_a_shard_of_the_transfer_cache_holds_some_batches_of_each_class_but_few_bytes() -> None:
     for c in REAL_CLASSES:
+        assert 1 <= c.batches <= sizes.TRANSFER_BATCHES
+        assert c.batches == 1 or c.batches * 2 * c.block_b <= sizes.TRANSFER_B
+
+
+def test_each_slab_of_several_holds_enough_blocks_and_loses_little() -> None:
+    for c in SHARED_SLABS:
         assert 1 <= c.units <= sizes.SLAB_UNITS_MAX
         assert c.blocks >= sizes.SLAB_BLOCKS_MIN
         assert c.tail_b * sizes.SLAB_TAIL_DIVISOR <= c.units * sizes.UNIT_B, c
 
 
 def test_no_smaller_slab_would_do() -> None:
-    for c in REAL_CLASSES:
+    for c in SHARED_SLABS:
         for units in range(1, c.units):
             room = units * sizes.UNIT_B
             too_few = room // c.block_b < sizes.SLAB_BLOCKS_MIN
@@ -71,7 +85,7 @@ def test_where_every_slab_wastes_much_the_least_wasteful_is_taken() -> None:
 
 def test_blocks_too_large_for_a_slab_are_refused() -> None:
     with pytest.raises(ValueError, match="exceed 16 units"):
-        sizes.slab_units(sizes.MID_MAX_B + 16)
+        sizes.slab_units(sizes.WIDE_MAX_B + 16)
 
 
 @pytest.mark.parametrize(

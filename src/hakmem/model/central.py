@@ -81,7 +81,7 @@ class Central:
         if not chain:
             return True
         self._count_flush(chain)
-        if len(self.batches) < self.policy.transfer_batches:
+        if len(self.batches) < SIZE_CLASSES[self.number].batches:
             self.batches.append(chain)
             self.counters["transfer_puts"] += 1
             return True
@@ -115,6 +115,17 @@ class Central:
             self.push(chain, stamp_ms)
         if self.current is not None and self.current.is_idle:
             self._drop_current(stamp_ms)
+
+    @property
+    def idle_blocks(self) -> int:
+        """Blocks in batches, in slabs' lists, and those that were never carved.
+
+        A few less after calls of threads without a cache, which are not counted.
+        """
+        counters = self.counters
+        blocks = (counters["slabs_made"] - counters["slabs_retired"]) * SIZE_CLASSES[self.number].blocks
+        out = max(counters["refilled_blocks"] - counters["flushed_blocks"], 0)
+        return max(blocks - out, 0)
 
     def all_slabs(self) -> set[Slab]:
         """Every slab of the class, also those without a free block, which are on no list."""
@@ -204,5 +215,6 @@ class Central:
             require(listed == (len(slab.free) > 0), f"slab at unit {slab.unit}: listed {listed} times")
             require(not slab.is_idle, f"slab at unit {slab.unit} is wholly free and was not retired")
         require(set(self.slabs) <= slabs, f"class {self.number} lists a slab that was retired")
-        require(len(self.batches) <= self.policy.transfer_batches, f"class {self.number}: too many batches")
+        most = SIZE_CLASSES[self.number].batches
+        require(len(self.batches) <= most, f"class {self.number}: too many batches")
         require(self.unused_batches <= len(self.batches), f"class {self.number}: unused_batches is too large")

@@ -19,7 +19,7 @@ from hakmem.model.span import Pool
 from hakmem.model.thread import Thread, Threads
 from hakmem.model.thread_cache import Budget
 from hakmem.model.upkeep import Upkeep
-from hakmem.spec.size_classes import MID_MAX_B, SIZE_CLASSES, UNIT_B
+from hakmem.spec.size_classes import MID_MAX_B, SIZE_CLASSES, UNIT_B, WIDE_MAX_B
 
 PTRDIFF_MAX: Final = (1 << 63) - 1
 """Bytes; the largest size that C lets an object have."""
@@ -54,7 +54,8 @@ class Heap:
 
     def calloc(self, thread: Thread, count: int, size_b: int) -> int:
         """A block of `count` times `size_b` bytes, all zero."""
-        return self._alloc(thread, self._product(count, size_b))
+        bytes_b = self._product(count, size_b)
+        return self._alloc_large(thread, bytes_b, 1) if bytes_b > MID_MAX_B else self._alloc(thread, bytes_b)
 
     def aligned_alloc(self, thread: Thread, alignment_b: int, size_b: int) -> int:
         """A block on a multiple of `alignment_b`: from the first class that has such blocks, else a span."""
@@ -99,7 +100,7 @@ class Heap:
             return self._resize_large(thread, address, size_b)
         if have_b // 2 <= size_b <= have_b:
             return address
-        return self._copy(thread, address, self._with_room_to_grow(have_b, size_b))
+        return self._copy(thread, address, have_b, self._with_room_to_grow(have_b, size_b))
 
     def reallocarray(self, thread: Thread, address: int | None, count: int, size_b: int) -> int | None:
         """Makes a block `count` times `size_b` bytes long, as realloc does."""
@@ -129,7 +130,7 @@ class Heap:
     # How they do it.
 
     def _alloc(self, thread: Thread, size_b: int) -> int:
-        if size_b > MID_MAX_B:
+        if size_b > WIDE_MAX_B:
             return self._alloc_large(thread, size_b, 1)
         c = class_of(size_b)
         # Size 0 finds the bin 0, which is always empty, and so takes the slow path each time.
@@ -185,7 +186,7 @@ class Heap:
             return address
         moved = self.large.move(address, size_b)
         if moved is None:
-            return self._copy(thread, address, size_b)
+            return self._copy(thread, address, self.usable_size(address), size_b)
         self.live.remove(address)
         self._given(moved, size_b)
         self.upkeep.look(self.threads.cache(thread))
@@ -197,8 +198,10 @@ class Heap:
         grows_little = have_b < size_b < have_b + have_b // self.world.policy.little_part
         return roomy_b if grows_little and roomy_b <= MID_MAX_B else size_b
 
-    def _copy(self, thread: Thread, address: int, size_b: int) -> int:
-        copy = self._alloc(thread, size_b)
+    def _copy(self, thread: Thread, address: int, have_b: int, size_b: int) -> int:
+        """A block that grows beyond mid sizes becomes a span, which grows in place from then on."""
+        becomes_span = size_b > max(have_b, MID_MAX_B)
+        copy = self._alloc_large(thread, size_b, 1) if becomes_span else self._alloc(thread, size_b)
         self.free(thread, address)
         return copy
 

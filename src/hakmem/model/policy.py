@@ -49,8 +49,7 @@ class Policy:
     # Slabs: what is carved at a time.
     carve_b: int = _mirrors("slab.h", "HAK_CARVE_BYTES", 4 * KIB)
 
-    # Central store: batches of a class, slabs looked at in a refill, slabs gathered before a push.
-    transfer_batches: int = _mirrors("transfer.h", "HAK_TRANSFER_DEPTH", 16)
+    # Central store: slabs looked at in a refill, slabs gathered before a push.
     refill_slabs: int = _mirrors("central.c", "LOOK_MAX", 8)
     gathered_slabs: int = _mirrors("central.c", "PILES", 16)
 

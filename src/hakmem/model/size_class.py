@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from typing import Final
 
-from hakmem.spec.size_classes import MID_MAX_B, SIZE_CLASSES, TINY_STEP_B, UNIT_B
+from hakmem.spec.size_classes import MID_MAX_B, SIZE_CLASSES, TINY_STEP_B, UNIT_B, WIDE_MAX_B
 
 _BLOCKS_B: Final = [entry.block_b for entry in SIZE_CLASSES]
 
@@ -13,9 +13,14 @@ CLASSES: Final = range(1, len(SIZE_CLASSES))
 
 def class_of(size_b: int) -> int:
     """The class that serves `size_b` bytes: the first whose blocks are as long. Size 0 counts as 1."""
-    if not 0 <= size_b <= MID_MAX_B:
-        raise ValueError(f"{size_b} bytes are not in a size class; the largest block has {MID_MAX_B}")
+    if not 0 <= size_b <= WIDE_MAX_B:
+        raise ValueError(f"{size_b} bytes are not in a size class; the largest block has {WIDE_MAX_B}")
     return bisect_left(_BLOCKS_B, max(size_b, 1))
+
+
+def is_wide(c: int) -> bool:
+    """Whether a block of the class has a slab of its own."""
+    return _BLOCKS_B[c] > MID_MAX_B
 
 
 def class_of_aligned(alignment_b: int, size_b: int) -> int | None:
@@ -24,7 +29,7 @@ def class_of_aligned(alignment_b: int, size_b: int) -> int | None:
     Slabs start at units, so those are the classes whose block size is a multiple. None: it takes a span.
     """
     rounded_b = round_up(max(size_b, 1), alignment_b)
-    if alignment_b > UNIT_B or rounded_b > MID_MAX_B:
+    if alignment_b > UNIT_B or rounded_b > WIDE_MAX_B:
         return None
     fitting = (c for c in CLASSES[class_of(rounded_b) - 1 :] if _BLOCKS_B[c] % alignment_b == 0)
     return next(fitting, None)

@@ -14,7 +14,7 @@ from enum import IntEnum
 from hakmem.model.central import Central, Source
 from hakmem.model.failures import require
 from hakmem.model.policy import World
-from hakmem.model.size_class import CLASSES, round_up
+from hakmem.model.size_class import CLASSES, is_wide, round_up
 from hakmem.model.slab import Chain
 from hakmem.model.span import Pool
 from hakmem.spec.size_classes import SIZE_CLASSES, TINY_MAX_B, UNIT_B
@@ -35,6 +35,7 @@ class Budget:
     """What all thread caches may hold together, leased to them in pieces.
 
     leased_b: bytes given out.
+    idle_b: bytes of spans in use that were no live blocks at the last tick.
     sharers: caches of living threads.
     """
 
@@ -43,12 +44,13 @@ class Budget:
         self.settings = world.settings
         self.pool = pool
         self.leased_b = 0
+        self.idle_b = 0
         self.sharers = 0
 
     @property
     def total_b(self) -> int:
         """docs/design/limits.md: min(cache_limit, max(live / 8, 2 MiB, 256 KiB a thread))."""
-        live_b = self.pool.used_units * UNIT_B
+        live_b = max(self.pool.used_units * UNIT_B - self.idle_b, 0)
         least_b = max(self.policy.budget_least_b, self.sharers * self.policy.budget_thread_b)
         return min(self.settings.cache_limit, max(live_b // self.policy.budget_part, least_b))
 
@@ -184,7 +186,7 @@ class ThreadCache:
         trip = Trip.SPARE
         if not entry.spare:
             self._raise_if_warm(c)
-            chain, source = self.centrals[c].get(entry.limit)
+            chain, source = self.centrals[c].get(max(entry.limit, 1))
             trip = Trip.TRANSFER if source is Source.TRANSFER else Trip.SLABS
             if not chain:
                 return None, trip
@@ -203,7 +205,10 @@ class ThreadCache:
         self._note_event(entry)
         self._raise_if_warm(c)
         trip = self._make_room(c) if len(entry.blocks) >= entry.limit else Trip.SPARE
-        entry.blocks.insert(0, address)
+        if entry.limit:
+            entry.blocks.insert(0, address)
+        else:
+            trip = self._put(c, [address])
         self.calls[c]["free_spare" if trip is Trip.SPARE else "free_flush"] += 1
         return trip
 
@@ -254,7 +259,7 @@ class ThreadCache:
         """Makes the whole list the spare, if the budget has room for one."""
         entry = self.bins[c]
         bytes_b = len(entry.blocks) * SIZE_CLASSES[c].block_b
-        if not self._lease(bytes_b):
+        if is_wide(c) or not self._lease(bytes_b):
             return False
         self.spare_b += bytes_b
         entry.spare = entry.take_blocks()
@@ -311,10 +316,16 @@ class ThreadCache:
         limit = min(2 * entry.limit or self.limit_cold(c), most)
         if limit <= entry.limit:
             return
-        if self._lease((limit - entry.limit) * SIZE_CLASSES[c].block_b):
+        more_b = (limit - entry.limit) * SIZE_CLASSES[c].block_b
+        if not self._starves_others(c, more_b) and self._lease(more_b):
             entry.limit = limit
-        elif entry.limit < self.policy.least_blocks:
+        elif entry.limit < self.policy.least_blocks and not is_wide(c):
             entry.limit = min(self.policy.least_blocks, most)
+
+    def _starves_others(self, c: int, more_b: int) -> bool:
+        """A few wide blocks would take what many bins need: together they get half of an even share."""
+        wide_b = sum(entry.limit * SIZE_CLASSES[n].block_b for n, entry in self.bins.items() if is_wide(n))
+        return is_wide(c) and wide_b + more_b > self.budget.share_b // 2
 
     def _lease(self, more_b: int) -> bool:
         needed_b = self.capacity_b + self.spare_b + more_b

@@ -11,7 +11,7 @@ from hakmem.model.policy import World
 from hakmem.model.span import LONG_AGO, Pool
 from hakmem.model.thread import Threads
 from hakmem.model.thread_cache import Centrals, ThreadCache, Trip
-from hakmem.spec.size_classes import UNIT_B
+from hakmem.spec.size_classes import SIZE_CLASSES, UNIT_B
 
 
 class Upkeep:
@@ -105,6 +105,8 @@ class Upkeep:
             other.events_seen = other.events
         for central in self.centrals.values():
             central.age(LONG_AGO, everything=False)
+        idle_b = sum(c.idle_blocks * SIZE_CLASSES[c.number].block_b for c in self.centrals.values())
+        self.threads.budget.idle_b = idle_b
 
     def _watch_debt(self, cache: ThreadCache) -> None:
         """Traps the thread if there is more to collect or the clock moved; springs it after some trips."""

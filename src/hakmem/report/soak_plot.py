@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hakmem.errors import HakmemError
 from hakmem.lab.soak.creep import CONFIDENCE
-from hakmem.lab.soak.limits import LIMITS, moments
+from hakmem.lab.soak.limits import limits, moments
 from hakmem.lab.soak.result import Soak
 from hakmem.lab.soak.samples import Sample
 
@@ -133,7 +133,7 @@ def _whole(axes: "Axes", soak: Soak) -> None:
 
 
 def _limits(axes: "Axes", soak: Soak) -> None:
-    for limit, colour, dash in zip(LIMITS, _COLOURS, _DASHES, strict=False):
+    for limit, colour, dash in zip(limits(soak.plan.callers), _COLOURS, _DASHES, strict=False):
         most = dict.fromkeys(_whole_cycles(soak), 0.0)
         for moment in moments(limit, soak.samples):
             cycle = _cycle(soak, moment.seconds)

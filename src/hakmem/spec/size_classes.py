@@ -3,6 +3,8 @@
 A block of class c serves every size above the block of class c - 1. Up to `TINY_MAX_B` the classes are
 `TINY_STEP_B` apart, so that a rounded size is a class and no table is read; above, every doubling is cut
 into `CLASSES_PER_DOUBLING` equal steps, which bounds the loss inside a block by 1 / CLASSES_PER_DOUBLING.
+From `MID_MAX_B` on a block is a number of units, alone in its slab; what it does not use of the last unit it
+never touches.
 """
 
 from dataclasses import dataclass
@@ -15,7 +17,10 @@ TINY_MAX_B: Final = 1024
 """Bytes; the largest tiny block."""
 
 MID_MAX_B: Final = 32 * 1024
-"""Bytes; the largest block that is cut from a slab. Larger allocations are spans."""
+"""Bytes; the largest block of which a slab holds several."""
+
+WIDE_MAX_B: Final = 256 * 1024
+"""Bytes; the largest block that thread caches keep, a slab of its own. Larger allocations are spans."""
 
 CLASSES_PER_DOUBLING: Final = 8
 """Classes between a power of two above `TINY_MAX_B` and the next one."""
@@ -33,10 +38,17 @@ SLAB_UNITS_MAX: Final = 16
 """Units of the largest slab."""
 
 SLAB_BLOCKS_MIN: Final = 8
-"""Blocks that a slab holds at least, so that what a slab costs is shared by several blocks."""
+"""Blocks that a slab of tiny or mid blocks holds at least, so that several share what a slab costs."""
 
 SLAB_TAIL_DIVISOR: Final = 32
 """A slab should lose at most one part in so many behind its last block."""
+
+
+TRANSFER_BATCHES: Final = 16
+"""Batches of one class that a shard of the transfer cache holds at most."""
+
+TRANSFER_B: Final = 512 * 1024
+"""Bytes that they hold at most, if a batch has two blocks; one batch is always allowed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,11 @@ class SizeClass:
         return self.units * UNIT_B // self.block_b if self.block_b else 0
 
     @property
+    def batches(self) -> int:
+        """Batches of this class that a shard of the transfer cache holds at most."""
+        return max(1, min(TRANSFER_BATCHES, TRANSFER_B // (2 * self.block_b))) if self.block_b else 0
+
+    @property
     def tail_b(self) -> int:
         """Bytes behind the last block of a slab, which nobody can use."""
         return self.units * UNIT_B - self.blocks * self.block_b
@@ -66,9 +83,12 @@ class SizeClass:
 def slab_units(block_b: int) -> int:
     """Units of a slab of blocks of `block_b` bytes.
 
-    The smallest number that holds `SLAB_BLOCKS_MIN` blocks and loses at most one part in
-    `SLAB_TAIL_DIVISOR` behind the last; where none loses so little, the one that loses least.
+    A wide block is alone in its slab. Else the smallest number that holds `SLAB_BLOCKS_MIN` blocks and loses
+    at most one part in `SLAB_TAIL_DIVISOR` behind the last; where none loses so little, the one that loses
+    least.
     """
+    if MID_MAX_B < block_b <= WIDE_MAX_B:
+        return -(-block_b // UNIT_B)
     fitting = [units for units in range(1, SLAB_UNITS_MAX + 1) if units * UNIT_B >= SLAB_BLOCKS_MIN * block_b]
     if not fitting:
         raise ValueError(f"{SLAB_BLOCKS_MIN} blocks of {block_b} bytes exceed {SLAB_UNITS_MAX} units")
@@ -85,7 +105,7 @@ def _block_sizes() -> list[int]:
         step = power // CLASSES_PER_DOUBLING
         sizes += [power + step * i for i in range(1, CLASSES_PER_DOUBLING + 1)]
         power *= 2
-    return sizes
+    return sizes + list(range(MID_MAX_B + UNIT_B, WIDE_MAX_B + 1, UNIT_B))
 
 
 SIZE_CLASSES: Final[tuple[SizeClass, ...]] = (

@@ -1,4 +1,4 @@
-/* size_class.h: every size up to 64 KiB, and every offset of every class's slab. */
+/* size_class.h: every size that has a class, and every offset of every class's slab. */
 #include "../check.h"
 #include "size_class.h"
 
@@ -10,12 +10,12 @@ static void classes_grow_and_are_multiples_of_16(void) {
     }
     for (unsigned c = 1; c <= HAK_TINY_CLASSES; c++) CHECK_EQUAL(hak_classes[c].size, 16 * c);
     CHECK_EQUAL(hak_classes[HAK_TINY_CLASSES].size, HAK_TINY_MAX);
-    CHECK_EQUAL(hak_classes[HAK_CLASS_COUNT - 1].size, HAK_MID_MAX);
+    CHECK_EQUAL(hak_classes[HAK_CLASS_COUNT - 1].size, HAK_WIDE_MAX);
 }
 
 static void every_size_gets_the_smallest_class_that_holds_it(void) {
     unsigned smallest = 1;
-    for (size_t size = 0; size <= HAK_MID_MAX; size++) {
+    for (size_t size = 0; size <= HAK_WIDE_MAX; size++) {
         while (hak_classes[smallest].size < size) smallest++;
         CHECK_EQUAL(hak_class_of(size), smallest);
     }
@@ -40,7 +40,9 @@ static void slabs_hold_what_their_class_says(void) {
         size_t bytes = hak_classes[c].units * HAK_UNIT_SIZE;
         CHECK(hak_classes[c].units >= 1 && hak_classes[c].units <= HAK_SLAB_UNITS_MAX);
         CHECK_EQUAL(hak_classes[c].capacity, bytes / hak_classes[c].size);
-        CHECK(hak_classes[c].capacity >= 8);
+        CHECK(hak_class_is_wide(c) ? hak_classes[c].capacity == 1 : hak_classes[c].capacity >= 8);
+        CHECK_EQUAL(hak_class_is_wide(c), hak_classes[c].size > HAK_MID_MAX);
+        CHECK(hak_classes[c].batches >= 1 && hak_classes[c].batches <= HAK_TRANSFER_DEPTH);
         CHECK(hak_classes[c].capacity <= UINT16_MAX);
     }
 }

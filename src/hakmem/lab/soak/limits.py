@@ -56,48 +56,45 @@ class Limit:
     patience_s: float
 
 
-def _caches_allowed(live_b: int) -> float:
-    return min(_DEFAULTS["cache_limit"], max(live_b / 8, 2 * MIB))
+def _caches_allowed(live_b: int, threads: int) -> float:
+    least_b = max(2 * MIB, threads * MIB / 4)
+    return 1.5 * min(_DEFAULTS["cache_limit"], max(live_b / 8, least_b))
 
 
-LIMITS: Final = (
-    Limit(
-        "thread caches",
-        "all thread caches together hold at most min(32 MiB, max(1/8 of the live blocks, 2 MiB)); when the"
-        " heap shrinks, threads follow within two ticks",
-        amount=lambda heap: heap.caches_b,
-        allowed=lambda heap: _caches_allowed(heap.live_b),
-        patience=Patience.FALLING,
-        patience_s=2 * TICK_S,
-    ),
-    Limit(
-        "thread caches by spans",
-        "the same, where the live heap is all spans in use, with the free blocks in them",
-        amount=lambda heap: heap.caches_b,
-        allowed=lambda heap: _caches_allowed(heap.mapped_b - heap.purged_b - heap.unpurged_b),
-        patience=Patience.FALLING,
-        patience_s=2 * TICK_S,
-    ),
-    Limit(
-        "unpurged spans",
-        "wholly free spans that have pages are at most max(8 MiB, 12.5 % of the live blocks) once the"
-        " purge delay and two ticks have passed",
-        # Of what has been free for the delay and a tick. All of it would not do: a busy program may free
-        # as much within a delay as it takes up again, and have more than the limit at every moment.
-        amount=lambda heap: heap.overdue_b,
-        allowed=lambda heap: max(_DEFAULTS["retain"], 0.125 * heap.live_b),
-        patience=Patience.LASTING,
-        patience_s=TICK_S,
-    ),
-    Limit(
-        "metadata",
-        "page map and descriptors are 0.4 % of the heap, mapped for at most a quarter and 8 MiB more of it",
-        amount=lambda heap: heap.metadata_b,
-        allowed=lambda heap: (1.25 * heap.mapped_b + _AHEAD_B) * _TABLES_B / UNIT_B,
-        patience=Patience.LASTING,
-        patience_s=0.0,
-    ),
-)
+def limits(threads: int) -> tuple[Limit, ...]:
+    """The limits of a process in which up to `threads` threads call the allocator."""
+    return (
+        Limit(
+            "thread caches",
+            "all thread caches together hold at most min(32 MiB, max(1/8 of the live blocks, 2 MiB, 256 KiB a"
+            " thread)), and half as much again while some thread is blocked; when the heap shrinks, threads"
+            " follow within two ticks",
+            amount=lambda heap: heap.caches_b,
+            allowed=lambda heap: _caches_allowed(heap.live_b, threads),
+            patience=Patience.FALLING,
+            patience_s=2 * TICK_S,
+        ),
+        Limit(
+            "unpurged spans",
+            "wholly free spans that have pages are at most max(8 MiB, 12.5 % of the live blocks) once the"
+            " purge delay and two ticks have passed",
+            # Of what has been free for the delay and a tick. All of it would not do: a busy program may free
+            # as much within a delay as it takes up again, and have more than the limit at every moment.
+            amount=lambda heap: heap.overdue_b,
+            allowed=lambda heap: max(_DEFAULTS["retain"], 0.125 * heap.live_b),
+            patience=Patience.LASTING,
+            patience_s=TICK_S,
+        ),
+        Limit(
+            "metadata",
+            "page map and descriptors are 0.4 % of the heap, mapped for at most a quarter and 8 MiB more of"
+            " it",
+            amount=lambda heap: heap.metadata_b,
+            allowed=lambda heap: (1.25 * heap.mapped_b + _AHEAD_B) * _TABLES_B / UNIT_B,
+            patience=Patience.LASTING,
+            patience_s=0.0,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

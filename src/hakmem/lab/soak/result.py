@@ -32,6 +32,11 @@ class Plan:
     interval_s: float = 0.25
     seed: int = 1
 
+    @property
+    def callers(self) -> int:
+        """Threads that call the allocator at one time: those that serve, two that come and go, the first."""
+        return self.threads + 3
+
 
 @dataclass(frozen=True, slots=True)
 class Soak:

@@ -10,7 +10,7 @@ from hakmem.lab.measurement import Status
 from hakmem.lab.plan import Allocator, Job, Kind
 from hakmem.lab.programs import program
 from hakmem.lab.soak.creep import growth
-from hakmem.lab.soak.limits import LIMITS, check
+from hakmem.lab.soak.limits import check, limits
 from hakmem.lab.soak.result import Plan, Soak
 from hakmem.lab.soak.samples import read
 from hakmem.lab.suite import allocator_record
@@ -56,7 +56,7 @@ def soak(allocator: Allocator, plan: Plan, *, command: str, scratch: Path) -> So
         allocator=allocator_record(allocator),
         plan=plan,
         operations=run.operations or 0,
-        findings=tuple(check(limit, samples) for limit in LIMITS) if told else (),
+        findings=tuple(check(limit, samples) for limit in limits(plan.callers)) if told else (),
         growth=growth(samples, plan.cycle_s),
         samples=samples,
     )
