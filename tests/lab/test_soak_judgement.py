@@ -74,7 +74,7 @@ def test_a_run_within_its_limits_holds_them_all() -> None:
         finding = check(each, series(20))
         assert finding.held, each.id
         assert finding.tightest is not None
-        assert finding.judged >= 79
+        assert finding.judged >= 78
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,10 @@ def test_caches_have_two_ticks_to_follow_a_heap_that_shrinks() -> None:
     assert broken_at("thread caches", run)[0] == 41 * TICK_S + 2 * TICK_S
 
 
-def test_what_should_have_gone_and_stays_for_a_tick_is_told() -> None:
+def test_what_should_have_gone_and_stays_for_two_ticks_is_told() -> None:
     overdue = lambda heap: replace(heap, overdue_b=9 * MIB)  # noqa: E731
-    assert not broken_at("unpurged spans", changed(series(20), [40], overdue))
-    assert broken_at("unpurged spans", changed(series(20), [40, 41], overdue)) == [42 * TICK_S]
+    assert not broken_at("unpurged spans", changed(series(20), [40, 41], overdue))
+    assert broken_at("unpurged spans", changed(series(20), [40, 41, 42], overdue)) == [43 * TICK_S]
 
 
 def test_a_large_heap_may_keep_an_eighth_unpurged() -> None:
@@ -117,9 +117,9 @@ def test_time_in_which_nobody_calls_the_allocator_does_not_count() -> None:
     run = changed(series(20), range(40, 60), lambda heap: replace(heap, overdue_b=9 * MIB))
     silent = [replace(s, operations=run[39].operations) if 40 <= n < 60 else s for n, s in enumerate(run)]
     assert not broken_at("unpurged spans", silent)
-    one_call = [replace(s, operations=run[39].operations + (n > 50)) if 40 <= n < 60 else s
-                for n, s in enumerate(run)]  # fmt: skip
-    assert broken_at("unpurged spans", one_call) == [run[51].seconds, *(s.seconds for s in run[52:60])]
+    two_calls = [replace(s, operations=run[39].operations + (n > 50) + (n > 51)) if 40 <= n < 60 else s
+                 for n, s in enumerate(run)]  # fmt: skip
+    assert broken_at("unpurged spans", two_calls) == [run[52].seconds, *(s.seconds for s in run[53:60])]
 
 
 def test_metadata_beyond_what_the_heap_needs_is_told() -> None:

@@ -77,13 +77,13 @@ def limits(threads: int) -> tuple[Limit, ...]:
         Limit(
             "unpurged spans",
             "wholly free spans that have pages are at most max(8 MiB, 12.5 % of the live blocks) once the"
-            " purge delay and two ticks have passed",
+            " purge delay and three ticks have passed",
             # Of what has been free for the delay and a tick. All of it would not do: a busy program may free
             # as much within a delay as it takes up again, and have more than the limit at every moment.
             amount=lambda heap: heap.overdue_b,
             allowed=lambda heap: max(_DEFAULTS["retain"], 0.125 * heap.live_b),
             patience=Patience.LASTING,
-            patience_s=TICK_S,
+            patience_s=2 * TICK_S,  # the tick that finds it, and calls that each purge for a millisecond
         ),
         Limit(
             "metadata",
