@@ -20,6 +20,11 @@
 #define HAK_DEBUG (HAK_FLAVOUR == HAK_FLAVOUR_DEBUG)
 #define HAK_COUNT (HAK_FLAVOUR == HAK_FLAVOUR_COUNT)
 
+/* 1 in a test build whose marked places give the processor away (preempt.h). */
+#ifndef HAK_PREEMPT
+#define HAK_PREEMPT 0
+#endif
+
 #define HAK_LIKELY(x) __builtin_expect(!!(x), 1)
 #define HAK_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define HAK_NOINLINE __attribute__((noinline))

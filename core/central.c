@@ -16,9 +16,9 @@ typedef struct central {
 
 static central_t centrals[HAK_CLASS_COUNT];
 
-static central_t *enter(unsigned c) {
+static central_t *enter(unsigned c, hak_lock_use_t use) {
     central_t *central = &centrals[c];
-    if (!hak_lock(&central->lock)) central->figures.lock_waits++;
+    if (!hak_lock_for(&central->lock, use)) central->figures.lock_waits++;
     return central;
 }
 
@@ -128,7 +128,7 @@ static hak_chain_t carve(central_t *central, unsigned c, uint32_t most, hak_sour
 
 /* What the slabs have; from a new one only if nothing else is there. */
 static hak_chain_t get_from_slabs(unsigned c, uint32_t most, hak_source_t *source) {
-    central_t *central = enter(c);
+    central_t *central = enter(c, HAK_LOCK_class_refill);
     hak_chain_t out = {NULL, 0};
     *source = HAK_FROM_SLAB;
     if (central->current != 0) gather(c, central->current, most, &out);
@@ -160,7 +160,7 @@ typedef struct pile {
 static void push_pile(unsigned c, pile_t *pile, uint64_t stamp_ms) {
     if (pile->chain.count == 0) return;
     if (hak_slab_push(pile->slab, pile->chain, pile->tail) == HAK_PUSHED_LOOK) {
-        central_t *central = enter(c);
+        central_t *central = enter(c, HAK_LOCK_class_push);
         look_again(central, c, pile->slab, stamp_ms);
         hak_unlock(&central->lock);
     }
@@ -187,7 +187,7 @@ void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
 
 void hak_central_settle(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
     if (chain.count == 0) return;
-    central_t *central = enter(c);
+    central_t *central = enter(c, HAK_LOCK_class_settle);
     central->figures.flushes++;
     central->figures.flushed_blocks += chain.count;
     hak_unlock(&central->lock);
@@ -202,7 +202,7 @@ bool hak_central_put(unsigned c, hak_chain_t chain) {
 
 /* Retires the current slab if all that was carved of it is free. */
 static void release_idle_current(unsigned c, uint64_t stamp_ms) {
-    central_t *central = enter(c);
+    central_t *central = enter(c, HAK_LOCK_class_age);
     if (central->current != 0) {
         const hak_unit_t *slab = hak_unit(central->current);
         if (hak_slab_free_count(slab) == hak_slab_carved(slab)) drop_current(central, c, stamp_ms);
@@ -221,7 +221,7 @@ void hak_central_age(unsigned c, bool all, uint64_t stamp_ms) {
 
 hak_class_figures_t hak_central_figures(unsigned c) {
     hak_transfer_figures_t transfer = hak_transfer_figures(c);
-    central_t *central = enter(c);
+    central_t *central = enter(c, HAK_LOCK_class_look);
     hak_class_figures_t figures = central->figures;
     hak_unlock(&central->lock);
     figures.refills += transfer.hits;
@@ -263,7 +263,7 @@ bool hak_central_has(unsigned c, size_t unit, const void *block) {
     batch_search_t search = {block, false};
     hak_transfer_visit(c, search_batch, &search);
     if (search.found) return true;
-    central_t *central = enter(c);
+    central_t *central = enter(c, HAK_LOCK_class_look);
     /* A dead block pins nothing: whether the slab is still one of this class is known under the lock alone. */
     bool is_slab = hak_load_relaxed(&hak_unit(unit)->class) == c;
     bool found = !is_slab || !hak_slab_is_block(unit, block);

@@ -35,7 +35,7 @@ static void *outside_alloc(size_t size, size_t alignment) {
     char *block = (char *)hak_round_up((uintptr_t)mapping + page, alignment);
     outside_t *entry = (outside_t *)(block - page);
     *entry = (outside_t){NULL, block, mapping, hak_round_up(size, page), mapped};
-    hak_lock(&outside.lock);
+    hak_lock_for(&outside.lock, HAK_LOCK_outside);
     entry->next = outside.first;
     outside.first = entry;
     hak_unlock(&outside.lock);
@@ -46,7 +46,7 @@ static void *outside_alloc(size_t size, size_t alignment) {
 
 size_t hak_outside_size(const void *block) {
     size_t size = 0;
-    hak_lock(&outside.lock);
+    hak_lock_for(&outside.lock, HAK_LOCK_outside);
     for (outside_t *entry = outside.first; entry != NULL; entry = entry->next) {
         if (entry->block == block) size = entry->size;
     }
@@ -55,7 +55,7 @@ size_t hak_outside_size(const void *block) {
 }
 
 bool hak_outside_free(void *block) {
-    hak_lock(&outside.lock);
+    hak_lock_for(&outside.lock, HAK_LOCK_outside);
     outside_t **link = &outside.first;
     while (*link != NULL && (*link)->block != block) link = &(*link)->next;
     outside_t *entry = *link;

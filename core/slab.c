@@ -69,6 +69,13 @@ hak_chain_t hak_slab_take(size_t unit) {
     return (hak_chain_t){head_of(unit, word), hak_slab_count_of(word)};
 }
 
+/* Release: partner of the acquire in hak_slab_take. */
+static inline bool counted_swap(hak_unit_t *slab, uint32_t *expected, uint32_t word) {
+    bool swapped = hak_cas_acq_rel(&slab->slab.word, expected, word);
+    hak_tally_swap(HAK_SWAP_slab_push, swapped);
+    return swapped;
+}
+
 hak_pushed_t hak_slab_push(size_t unit, hak_chain_t chain, void *tail) {
     hak_unit_t *slab = hak_unit(unit);
     /* Acquire: `carved` is read after the word and before the swap, so that it is at least as new as the count. An older one
@@ -80,8 +87,9 @@ hak_pushed_t hak_slab_push(size_t unit, hak_chain_t chain, void *tail) {
         count = hak_slab_count_of(word) + chain.count;
         if (HAK_UNLIKELY(count > carved)) hak_fatal(HAK_ERROR_double_free, chain.head, "free");
         hak_set_next(tail, head_of(unit, word));
-        /* Release: partner of the acquire in hak_slab_take. */
-    } while (!hak_cas_acq_rel(&slab->slab.word, &word, pack(unit, chain.head, count)));
+        hak_preempt(HAK_AT_READ);
+    } while (!counted_swap(slab, &word, pack(unit, chain.head, count)));
     /* From here on the slab may be anything. */
+    hak_preempt(HAK_AT_SWAPPED);
     return count == chain.count || count == carved ? HAK_PUSHED_LOOK : HAK_PUSHED;
 }

@@ -54,6 +54,7 @@ static unsigned next_nonempty(unsigned bin) {
 }
 
 static hak_unit_kind_t kind_of(size_t unit) { return (hak_unit_kind_t)hak_load_relaxed(&hak_unit(unit)->kind); }
+static hak_lock_use_t use_by(hak_unit_kind_t kind) { return kind == HAK_UNIT_SLAB ? HAK_LOCK_pool_slab : HAK_LOCK_pool_large; }
 static void set_kind(size_t unit, hak_unit_kind_t kind) { hak_store_relaxed(&hak_unit(unit)->kind, (uint8_t)kind); }
 
 /* Sets what neighbours and look-ups read of a span: both ends. */
@@ -212,7 +213,7 @@ static bool carve_out(size_t span, size_t unit, size_t units, hak_unit_kind_t ki
 
 size_t hak_span_alloc(size_t units, size_t alignment, hak_unit_kind_t kind, bool *zero) {
     if (units == 0 || units > hak_arena.max_units || alignment > hak_arena.max_units) return 0;
-    hak_lock(&pool.lock);
+    hak_lock_for(&pool.lock, use_by(kind));
     size_t unit = 0;
     size_t span = find(units, alignment);
     if (span == 0 && grow(units + (alignment - 1))) span = find(units, alignment);
@@ -256,13 +257,13 @@ static void release(size_t unit, size_t units, size_t dirty, uint64_t stamp_ms) 
 }
 
 void hak_span_free(size_t unit, size_t dirty, uint64_t stamp_ms) {
-    hak_lock(&pool.lock);
+    hak_lock_for(&pool.lock, use_by(HAK_COUNT ? kind_of(unit) : HAK_UNIT_NONE));
     release(unit, hak_unit(unit)->units, dirty, stamp_ms);
     hak_unlock(&pool.lock);
 }
 
 bool hak_span_extend(size_t unit, size_t units, bool *zero) {
-    hak_lock(&pool.lock);
+    hak_lock_for(&pool.lock, HAK_LOCK_pool_large);
     size_t have = hak_unit(unit)->units;
     size_t after = unit + have;
     size_t more = units - have;
@@ -350,14 +351,14 @@ static bool purge_run(run_t run) {
 
 bool hak_span_purge(size_t keep, uint64_t before_ms, uint64_t budget_ns) {
     bool unbounded = budget_ns == UINT64_MAX;
-    if (unbounded) hak_lock(&pool.purge_lock);
-    else if (!hak_try_lock(&pool.purge_lock)) return false; /* somebody else is at it */
+    if (unbounded) hak_lock_for(&pool.purge_lock, HAK_LOCK_purge);
+    else if (!hak_try_lock_for(&pool.purge_lock, HAK_LOCK_purge)) return false; /* somebody else is at it */
     uint64_t end_ns = unbounded ? 0 : hak_os_now_ns() + budget_ns;
     bool any = false, refused = false;
     do {
         run_t runs[PURGE_RUNS_MAX];
         size_t run_count;
-        hak_lock(&pool.lock);
+        hak_lock_for(&pool.lock, HAK_LOCK_pool_upkeep);
         size_t unit = purge_take(keep, before_ms, runs, &run_count);
         hak_unlock(&pool.lock);
         if (unit == 0) break;
@@ -365,7 +366,7 @@ bool hak_span_purge(size_t keep, uint64_t before_ms, uint64_t budget_ns) {
             refused = !purge_run(runs[i]);
             if (refused) run_count = i;
         }
-        hak_lock(&pool.lock);
+        hak_lock_for(&pool.lock, HAK_LOCK_pool_upkeep);
         for (size_t i = 0; i < run_count && !pool.purge_keeps; i++) hak_dirty_clear(runs[i].first, runs[i].count);
         size_t units = hak_unit(unit)->units;
         size_t dirty = hak_dirty_count(unit, units);
@@ -381,7 +382,7 @@ bool hak_span_purge(size_t keep, uint64_t before_ms, uint64_t budget_ns) {
 }
 
 uint64_t hak_span_oldest(void) {
-    hak_lock(&pool.lock);
+    hak_lock_for(&pool.lock, HAK_LOCK_pool_upkeep);
     uint64_t stamp = pool.oldest != 0 ? hak_unit(pool.oldest)->free.stamp_ms : UINT64_MAX;
     hak_unlock(&pool.lock);
     return stamp;
@@ -399,7 +400,7 @@ size_t hak_span_overdue_units(uint64_t before_ms) {
 }
 
 hak_span_totals_t hak_span_totals(void) {
-    hak_lock(&pool.lock);
+    hak_lock_for(&pool.lock, HAK_LOCK_pool_look);
     hak_span_totals_t totals = {hak_load_relaxed(&pool.used_units), hak_load_relaxed(&pool.free_units),
                                 hak_load_relaxed(&pool.dirty_units)};
     hak_unlock(&pool.lock);
@@ -410,7 +411,7 @@ size_t hak_span_used_units(void) { return hak_load_relaxed(&pool.used_units); }
 size_t hak_span_dirty_units(void) { return hak_load_relaxed(&pool.dirty_units); }
 
 void hak_span_visit(void (*visit)(size_t unit, void *context), void *context) {
-    hak_lock(&pool.lock);
+    hak_lock_for(&pool.lock, HAK_LOCK_pool_look);
     for (size_t unit = 1; unit < hak_arena.committed_units;) {
         hak_unit_kind_t kind = kind_of(unit);
         if (kind == HAK_UNIT_NONE) { /* unit 0's page, or foreign memory inside the range */
@@ -423,7 +424,7 @@ void hak_span_visit(void (*visit)(size_t unit, void *context), void *context) {
     hak_unlock(&pool.lock);
 }
 
-void hak_span_hold(void) { hak_lock(&pool.lock); }
+void hak_span_hold(void) { hak_lock_for(&pool.lock, HAK_LOCK_pool_look); }
 void hak_span_let_go(void) { hak_unlock(&pool.lock); }
 
 void hak_span_before_fork(void) {

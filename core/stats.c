@@ -16,9 +16,15 @@ typedef struct class_stats {
     hak_class_figures_t figures;
 } class_stats_t;
 
+/* Of a hak_tally_t. */
+typedef struct pair {
+    uint64_t at_once, not_at_once;
+} pair_t;
+
 typedef struct snapshot {
     class_stats_t classes[HAK_CLASS_COUNT];
     hak_call_figures_t calls;
+    pair_t locks[HAK_LOCK_USE_COUNT], swaps[HAK_SWAP_COUNT];
     uint64_t large_units;
     hak_totals_t totals;
 } snapshot_t;
@@ -123,11 +129,20 @@ static void add_totals(snapshot_t *snapshot) {
     }
 }
 
+static void copy_tallies(pair_t *to, const hak_tally_t *from, size_t count) {
+    for (size_t i = 0; HAK_COUNT && i < count; i++) {
+        to[i] = (pair_t){hak_load_relaxed(&from[i].at_once), hak_load_relaxed(&from[i].not_at_once)};
+    }
+}
+
 /* Too large for a small thread's stack, so it gets a mapping; NULL without memory. */
 static snapshot_t *take_snapshot(void) {
     if (!hak_thread_open()) return NULL;
     snapshot_t *snapshot = hak_os_map(NULL, hak_round_up(sizeof *snapshot, hak_os_page_size()));
     if (snapshot == NULL) return NULL;
+    /* Before all else, and the swaps after it: a counter of what happens under a lock is then never behind the lock's own,
+     * since reading it takes that lock. */
+    copy_tallies(snapshot->locks, hak_lock_tallies, HAK_LOCK_USE_COUNT);
     hak_span_visit(visit_span, snapshot);
     hak_thread_visit(visit_cache, snapshot, true);
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) snapshot->classes[c].figures = hak_central_figures(c);
@@ -136,6 +151,7 @@ static snapshot_t *take_snapshot(void) {
         if (c < HAK_CLASS_COUNT) snapshot->calls[c][HAK_CALL_lock_waits] = snapshot->classes[c].figures.lock_waits;
     }
     add_totals(snapshot);
+    copy_tallies(snapshot->swaps, hak_swap_tallies, HAK_SWAP_COUNT);
     return snapshot;
 }
 
@@ -175,6 +191,30 @@ static void put_class(text_t *text, const snapshot_t *snapshot, unsigned c) {
     put(text, "}");
 }
 
+static void put_locks(text_t *text, const snapshot_t *snapshot) {
+    static const char *const locks[] = {
+#define HAK_NAME(id, words) #id,
+        HAK_LOCK_USES(HAK_NAME)};
+    static const char *const swaps[] = {HAK_SWAPS(HAK_NAME)};
+#undef HAK_NAME
+    for (int i = 0; i < HAK_LOCK_USE_COUNT; i++) {
+        const pair_t *pair = &snapshot->locks[i];
+        put(text, i == 0 ? ", \"locks\": {\"" : ", \"");
+        put(text, locks[i]);
+        put_field(text, "\": {", "taken", pair->at_once + pair->not_at_once);
+        put_field(text, ", ", "waits", pair->not_at_once);
+        put(text, "}");
+    }
+    for (int i = 0; i < HAK_SWAP_COUNT; i++) {
+        put(text, i == 0 ? "}, \"swaps\": {\"" : ", \"");
+        put(text, swaps[i]);
+        put_field(text, "\": {", "done", snapshot->swaps[i].at_once);
+        put_field(text, ", ", "in_vain", snapshot->swaps[i].not_at_once);
+        put(text, "}");
+    }
+    put(text, "}");
+}
+
 size_t hak_stats_write_json(char *buffer, size_t size) {
     text_t text = {buffer, size, 0};
     snapshot_t *snapshot = take_snapshot();
@@ -209,7 +249,9 @@ size_t hak_stats_write_json(char *buffer, size_t size) {
         put_class(&text, snapshot, c);
         separator = ", ";
     }
-    put(&text, "]}\n");
+    put(&text, "]");
+    if (HAK_COUNT) put_locks(&text, snapshot);
+    put(&text, "}\n");
     drop_snapshot(snapshot);
     return put_end(&text);
 }

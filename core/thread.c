@@ -84,7 +84,7 @@ static void thread_ends(void *argument) {
     hak_store_relaxed(&hak_cache_fast, &hak_cache_empty);
     hak_cache_own = &hak_cache_empty;
     hak_cache_flush(cache);
-    hak_lock(&registry.lock);
+    hak_lock_for(&registry.lock, HAK_LOCK_registry);
     keep_calls(cache);
     delist(cache);
     hak_unlock(&registry.lock);
@@ -147,7 +147,7 @@ static bool open_once(void) {
 
 bool hak_thread_open(void) {
     if (HAK_LIKELY(hak_load_acquire(&is_open))) return true;
-    hak_lock(&open_lock);
+    hak_lock_for(&open_lock, HAK_LOCK_start);
     bool first = !hak_load_relaxed(&is_open);
     bool done = !first || open_once();
     /* Release: partner of the acquire above; shows what open_once wrote. */
@@ -161,7 +161,7 @@ bool hak_thread_open(void) {
 static hak_cache_t *attach_new(void) {
     if (!hak_thread_open()) return NULL;
     if (hak_cache_own != NULL) return hak_cache_own; /* opening may have allocated */
-    hak_lock(&registry.lock);
+    hak_lock_for(&registry.lock, HAK_LOCK_registry);
     hak_cache_t *cache = new_cache();
     if (cache != NULL) enlist(cache);
     hak_unlock(&registry.lock);
@@ -173,7 +173,7 @@ static hak_cache_t *attach_new(void) {
     /* May call calloc, which finds the cache in place. Only a thread whose end will be seen can be trapped: nobody may write
      * to its pointer after that. */
     bool end_is_seen = registry.has_key && pthread_setspecific(registry.key, cache) == 0;
-    hak_lock(&registry.lock);
+    hak_lock_for(&registry.lock, HAK_LOCK_registry);
     cache->slot = end_is_seen ? &hak_cache_fast : NULL;
     hak_unlock(&registry.lock);
     return cache;
@@ -208,8 +208,8 @@ void hak_thread_set_trap(hak_cache_t *cache, bool on) {
 }
 
 bool hak_thread_visit(void (*visit)(hak_cache_t *, void *), void *context, bool wait) {
-    if (wait) hak_lock(&registry.lock);
-    else if (!hak_try_lock(&registry.lock)) return false;
+    if (wait) hak_lock_for(&registry.lock, HAK_LOCK_registry);
+    else if (!hak_try_lock_for(&registry.lock, HAK_LOCK_registry)) return false;
     for (hak_cache_t *cache = registry.first; cache != NULL; cache = cache->next) visit(cache, context);
     hak_unlock(&registry.lock);
     return true;

@@ -50,7 +50,10 @@ static bool lease(hak_cache_t *cache, size_t more) {
     size_t total = budget_bytes();
     if (cache->lease_bytes + want <= even_share(total)) total += total / 2;
     if (hak_load_relaxed(&budget.leased_bytes) + want > total) return false;
-    if (hak_add_relaxed(&budget.leased_bytes, want) + want > total) {
+    hak_preempt(HAK_AT_READ);
+    bool fits = hak_add_relaxed(&budget.leased_bytes, want) + want <= total;
+    hak_tally_swap(HAK_SWAP_lease, fits);
+    if (!fits) {
         hak_sub_relaxed(&budget.leased_bytes, want);
         return false;
     }
@@ -130,6 +133,7 @@ static void *fill(hak_bin_t *bin, hak_chain_t chain) {
 /* By any thread. */
 static hak_chain_t take_spare(hak_cache_t *cache, unsigned c) {
     if (hak_load_relaxed(&cache->spares[c]) == NULL) return (hak_chain_t){NULL, 0};
+    hak_preempt(HAK_AT_READ);
     /* Acquire: partner of the release with which the batch was put there. */
     void *head = hak_exchange_acq_rel(&cache->spares[c], NULL);
     return (hak_chain_t){head, head != NULL ? hak_batch_count(head) : 0};
@@ -180,6 +184,7 @@ static bool set_aside(hak_cache_t *cache, unsigned c) {
     hak_store_relaxed(&cache->spare_counts[c], (uint16_t)chain.count);
     /* Release: whoever takes the spare reads the links. The slot is empty: only the owner fills it. */
     hak_store_release(&cache->spares[c], chain.head);
+    hak_preempt(HAK_AT_SWAPPED);
     return true;
 }
 

@@ -24,7 +24,7 @@ static struct {
 uint32_t hak_transfer_shards(void) { return hak_load_relaxed(&used.count); }
 
 static HAK_COLD void use_up_to(uint32_t shard) {
-    hak_lock(&used.lock);
+    hak_lock_for(&used.lock, HAK_LOCK_start);
     if (hak_load_relaxed(&used.count) <= shard) hak_store_relaxed(&used.count, shard + 1);
     hak_unlock(&used.lock);
 }
@@ -32,12 +32,13 @@ static HAK_COLD void use_up_to(uint32_t shard) {
 static uint32_t own_shard(void) {
     uint32_t shard = hak_os_processor() % HAK_TRANSFER_SHARDS;
     if (HAK_UNLIKELY(shard >= hak_transfer_shards())) use_up_to(shard);
+    hak_preempt(HAK_AT_READ); /* from here on the thread may run on another processor */
     return shard;
 }
 
-static shelf_t *enter_shard(uint32_t shard, unsigned c) {
+static shelf_t *enter_shard(uint32_t shard, unsigned c, hak_lock_use_t use) {
     shelf_t *shelf = &shards[shard].shelves[c];
-    if (HAK_UNLIKELY(!hak_lock(&shards[shard].lock))) shelf->figures.lock_waits++;
+    if (HAK_UNLIKELY(!hak_lock_for(&shards[shard].lock, use))) shelf->figures.lock_waits++;
     return shelf;
 }
 
@@ -46,11 +47,13 @@ static void leave_shard(uint32_t shard) { hak_unlock(&shards[shard].lock); }
 /* Relaxed: a hint; who acts on it looks again under the lock. */
 static bool seems_empty(uint32_t shard, unsigned c) { return hak_load_relaxed(&shards[shard].shelves[c].count) == 0; }
 
-static hak_chain_t take_from(uint32_t shard, unsigned c) {
+static hak_chain_t take_from(uint32_t shard, unsigned c, hak_lock_use_t use) {
     hak_chain_t chain = {NULL, 0};
     if (seems_empty(shard, c)) return chain;
-    shelf_t *shelf = enter_shard(shard, c);
+    hak_preempt(HAK_AT_READ);
+    shelf_t *shelf = enter_shard(shard, c, use);
     uint32_t count = hak_load_relaxed(&shelf->count);
+    hak_tally_swap(HAK_SWAP_shelf_hint, count != 0);
     if (count != 0) {
         void *head = shelf->batches[--count];
         chain = (hak_chain_t){head, hak_batch_count(head)};
@@ -66,14 +69,15 @@ static hak_chain_t take_from(uint32_t shard, unsigned c) {
 
 hak_chain_t hak_transfer_take(unsigned c) {
     uint32_t own = own_shard(), count = hak_transfer_shards();
-    hak_chain_t chain = take_from(own, c);
-    for (uint32_t i = 1; chain.count == 0 && i < count && i <= OTHERS_MAX; i++) chain = take_from((own + i) % count, c);
+    hak_chain_t chain = take_from(own, c, HAK_LOCK_shard_take);
+    for (uint32_t i = 1; chain.count == 0 && i < count && i <= OTHERS_MAX; i++)
+        chain = take_from((own + i) % count, c, HAK_LOCK_shard_steal);
     return chain;
 }
 
 bool hak_transfer_put(unsigned c, hak_chain_t chain) {
     uint32_t own = own_shard();
-    shelf_t *shelf = enter_shard(own, c);
+    shelf_t *shelf = enter_shard(own, c, HAK_LOCK_shard_put);
     uint32_t count = hak_load_relaxed(&shelf->count);
     bool fits = count < hak_classes[c].batches;
     if (fits) {
@@ -90,7 +94,7 @@ bool hak_transfer_put(unsigned c, hak_chain_t chain) {
 
 uint32_t hak_transfer_drop(uint32_t shard, unsigned c, bool all, void *idle[HAK_TRANSFER_DEPTH]) {
     if (seems_empty(shard, c)) return 0;
-    shelf_t *shelf = enter_shard(shard, c);
+    shelf_t *shelf = enter_shard(shard, c, HAK_LOCK_shard_age);
     uint32_t count = hak_load_relaxed(&shelf->count), dropped = all ? count : shelf->low;
     for (uint32_t i = 0; i < dropped; i++) {
         idle[i] = shelf->batches[i];
@@ -105,7 +109,7 @@ uint32_t hak_transfer_drop(uint32_t shard, unsigned c, bool all, void *idle[HAK_
 
 void hak_transfer_visit(unsigned c, void (*visit)(void *, void *), void *context) {
     for (uint32_t shard = 0; shard < hak_transfer_shards(); shard++) {
-        shelf_t *shelf = enter_shard(shard, c);
+        shelf_t *shelf = enter_shard(shard, c, HAK_LOCK_shard_look);
         for (uint32_t i = 0; i < hak_load_relaxed(&shelf->count); i++) visit(shelf->batches[i], context);
         leave_shard(shard);
     }
@@ -114,7 +118,7 @@ void hak_transfer_visit(unsigned c, void (*visit)(void *, void *), void *context
 hak_transfer_figures_t hak_transfer_figures(unsigned c) {
     hak_transfer_figures_t sum = {0};
     for (uint32_t shard = 0; shard < hak_transfer_shards(); shard++) {
-        const hak_transfer_figures_t *figures = &enter_shard(shard, c)->figures;
+        const hak_transfer_figures_t *figures = &enter_shard(shard, c, HAK_LOCK_shard_look)->figures;
         sum.blocks += figures->blocks;
         sum.hits += figures->hits;
         sum.hit_blocks += figures->hit_blocks;

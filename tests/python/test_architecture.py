@@ -18,6 +18,7 @@ LAYERS = (
     "bits",
     "atomic",
     "counters",
+    "preempt",
     "diag",
     "pattern",
     "os",

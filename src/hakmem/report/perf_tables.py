@@ -12,6 +12,7 @@ from hakmem.lab.perf import words
 from hakmem.lab.perf.counts import FunctionCost, Profile, Rates, Source, SystemCall
 from hakmem.lab.perf.findings import fastest
 from hakmem.lab.perf.outcome import Outcome
+from hakmem.spec.counters import LOCK_USES, LockUse
 
 _ROWS: Final = {
     "wall": "time",
@@ -129,6 +130,7 @@ def rates(outcome: Outcome, top: int) -> Iterable[RenderableType]:
     for what, told in _paths(counted).items():
         paths.add_row(what, told)
     yield paths
+    yield from _locks(counted)
     missed = sorted(counted.classes, key=lambda entry: -_misses(entry.counters))[:top]
     if not any(_misses(entry.counters) for entry in missed):
         return
@@ -148,6 +150,38 @@ def rates(outcome: Outcome, top: int) -> Iterable[RenderableType]:
         )
     yield Text("size classes with most misses:", style="dim")
     yield table
+
+
+def _locks(counted: Rates) -> Iterable[RenderableType]:
+    """What locks were taken for, those taken most first; and words that are changed without one."""
+    operations = counted.total("allocations") + counted.total("frees")
+    operations += counted.process.get("large_allocs", 0) + counted.process.get("large_frees", 0)
+    taken = sorted((use for use in LOCK_USES if _taken(counted, use)), key=lambda use: -_taken(counted, use))
+    if not taken or not operations:
+        return
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("lock", no_wrap=True)
+    table.add_column("one for each", no_wrap=True)
+    for title in ("taken", "in 1,000 op.", "waits"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for use in taken:
+        tally = counted.locks[use.id]
+        share = tally.done / operations * 1000
+        waits = words.share(tally.refused / tally.done) if tally.refused else "-"
+        table.add_row(use.id, use.reach.value, words.short(tally.done), words.number(share), waits)
+    yield Text("locks:", style="dim")
+    yield table
+    swaps = {name: tally for name, tally in counted.swaps.items() if tally.done + tally.refused}
+    if swaps:
+        told = (
+            f"{name} {words.short(tally.done)}, in vain {words.short(tally.refused)}"
+            for name, tally in swaps.items()
+        )
+        yield Text(f"swaps: {'; '.join(told)}", style="dim")
+
+
+def _taken(counted: Rates, use: LockUse) -> int:
+    return counted.locks[use.id].done if use.id in counted.locks else 0
 
 
 def _run(outcome: Outcome) -> str:

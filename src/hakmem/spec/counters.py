@@ -5,6 +5,7 @@ call counters need work in every call and exist in the count flavour alone.
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 
@@ -63,6 +64,53 @@ CALL_COUNTERS: Final[tuple[Counter, ...]] = (
     Counter("lock_waits", "times that the class lock was held by another thread"),
 )
 """Kept once a size class, in the count flavour alone."""
+
+
+class Reach(StrEnum):
+    """How many threads can meet at a lock."""
+
+    PROCESSOR = "processor"  # those that ran on one processor, and who steals from it
+    CLASS = "class"  # those that miss in one size class
+    PROCESS = "process"  # all
+
+
+@dataclass(frozen=True, slots=True)
+class LockUse:
+    """One thing for which a lock is taken: its name in C and JSON, how many locks there are, what for."""
+
+    id: str
+    reach: Reach
+    counts: str
+
+
+LOCK_USES: Final[tuple[LockUse, ...]] = (
+    LockUse("shard_take", Reach.PROCESSOR, "a refill looks in the transfer cache of its own processor"),
+    LockUse("shard_steal", Reach.PROCESSOR, "a refill looks in the transfer cache of another processor"),
+    LockUse("shard_put", Reach.PROCESSOR, "a batch is given to the transfer cache"),
+    LockUse("shard_age", Reach.PROCESSOR, "batches that nobody needed go to their slabs"),
+    LockUse("shard_look", Reach.PROCESSOR, "statistics, and hak_owns"),
+    LockUse("class_refill", Reach.CLASS, "a refill that the transfer cache could not serve"),
+    LockUse("class_settle", Reach.CLASS, "a batch that the transfer cache did not keep is counted"),
+    LockUse("class_push", Reach.CLASS, "a push left a slab with its first or with all blocks free"),
+    LockUse("class_age", Reach.CLASS, "an idle current slab is looked for"),
+    LockUse("class_look", Reach.CLASS, "statistics, and hak_owns"),
+    LockUse("pool_slab", Reach.PROCESS, "a slab is made or retired"),
+    LockUse("pool_large", Reach.PROCESS, "a large block is allocated, freed or resized"),
+    LockUse("pool_upkeep", Reach.PROCESS, "free spans are taken out to be purged, or put back"),
+    LockUse("pool_look", Reach.PROCESS, "statistics, and hak_owns"),
+    LockUse("purge", Reach.PROCESS, "a thread gives pages back"),
+    LockUse("registry", Reach.PROCESS, "a thread starts or ends, and a tick visits the others"),
+    LockUse("outside", Reach.PROCESS, "a block outside the arena is made, found or freed"),
+    LockUse("start", Reach.PROCESS, "the heap is opened, and a processor seen for the first time"),
+)
+"""Counted in the count flavour alone. What fork takes is not counted."""
+
+SWAPS: Final[tuple[Counter, ...]] = (
+    Counter("slab_push", "a compare-and-swap on a slab's list; retried when another thread's came between"),
+    Counter("shelf_hint", "a transfer cache that seemed to have a batch was locked; in vain if it was gone"),
+    Counter("lease", "an addition to what all caches hold; undone when that went over the budget"),
+)
+"""Words that threads read before they change them without a lock; counted in the count flavour alone."""
 
 BYTE_FIGURES: Final[tuple[Counter, ...]] = (
     Counter("live", "bytes of live blocks, each counted with its block size"),

@@ -13,7 +13,9 @@ from hakmem.spec.counters import (
     CALL_COUNTERS,
     CLASS_COUNTERS,
     CLASS_FIGURES,
+    LOCK_USES,
     PROCESS_COUNTERS,
+    SWAPS,
     Counter,
 )
 from hakmem.spec.errors import ERROR_KINDS
@@ -124,6 +126,10 @@ def statistics_page() -> str:
             *_figures("counters", PROCESS_COUNTERS),
             *_figures("classes, each entry", CLASS_FIGURES + CLASS_COUNTERS),
             *_figures("classes, in the count flavour also", CALL_COUNTERS),
+            "What follows is in the count flavour alone. What a report itself locks counts as `_look`.",
+            "",
+            *_locks(),
+            *_figures("swaps, each with done and in_vain", SWAPS),
         ]
     )
 
@@ -131,6 +137,12 @@ def statistics_page() -> str:
 def _figures(title: str, figures: Sequence[Counter]) -> list[str]:
     rows = [f"| `{figure.id}` | {figure.counts} |" for figure in figures]
     return [f"## {title}", "", "| name | what |", "|---|---|", *rows, ""]
+
+
+def _locks() -> list[str]:
+    rows = [f"| `{use.id}` | {use.reach} | {use.counts} |" for use in LOCK_USES]
+    head = ["## locks, each with taken and waits", "", "A wait is a lock that was not free at once.", ""]
+    return [*head, "| name | one for each | taken when |", "|---|---|---|", *rows, ""]
 
 
 def _sentence(text: str, *, capital: bool = True) -> str:

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hakmem.spec import size_classes
-from hakmem.spec.counters import CALL_COUNTERS, CLASS_COUNTERS, PROCESS_COUNTERS, Counter
+from hakmem.spec.counters import (
+    CALL_COUNTERS,
+    CLASS_COUNTERS,
+    LOCK_USES,
+    PROCESS_COUNTERS,
+    SWAPS,
+    Counter,
+    LockUse,
+)
 from hakmem.spec.errors import ERROR_KINDS
 from hakmem.spec.exports import EXPORTS
 from hakmem.spec.settings import PATH_SETTINGS, SETTINGS, Setting
@@ -36,7 +44,7 @@ def _setting_row(setting: Setting) -> str:
     return f"{setting.id}, {_string(setting.env)}, {setting.kind}, {numbers}, {choices}"
 
 
-def _counter_rows(counters: Iterable[Counter]) -> list[str]:
+def _counter_rows(counters: Iterable[Counter | LockUse]) -> list[str]:
     return [f"{counter.id}, {_string(counter.counts)}" for counter in counters]
 
 
@@ -85,6 +93,12 @@ def header() -> str:
                 "HAK_CALL_COUNTERS",
                 "kept once a size class, in the count flavour alone",
                 _counter_rows(CALL_COUNTERS),
+            ),
+            *_list_macro(
+                "HAK_LOCK_USES", "what locks are taken for; count flavour alone", _counter_rows(LOCK_USES)
+            ),
+            *_list_macro(
+                "HAK_SWAPS", "words changed without a lock; count flavour alone", _counter_rows(SWAPS)
             ),
             *_list_macro(
                 "HAK_ERRORS",

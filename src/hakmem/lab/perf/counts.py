@@ -67,15 +67,29 @@ class ClassRates:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """How often something was done. refused: how often it did not go well at once.
+
+    Of a lock: taken, and of these not free at once. Of a swap: done, and besides these tried in vain.
+    """
+
+    done: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rates:
     """The count flavour's statistics of one run.
 
     process: the process-wide counters; bytes: amounts at the program's end.
+    locks, swaps: by the names of docs/reference/statistics.md; empty in results of older versions.
     """
 
     process: Mapping[str, int]
     bytes: Mapping[str, int]
     classes: tuple[ClassRates, ...]
+    locks: Mapping[str, Tally] = field(default_factory=dict)
+    swaps: Mapping[str, Tally] = field(default_factory=dict)
 
     def total(self, counter: str) -> int:
         """The sum of a class counter over all classes."""

@@ -5,10 +5,11 @@ Rates alone are used, never times: counting takes time of its own.
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from hakmem.lab.perf.counts import ClassRates, Rates
+from hakmem.lab.perf.counts import ClassRates, Rates, Tally
 from hakmem.lab.perf.start import RunFailedError, Starter
 from hakmem.lab.plan import Allocator, Job
 from hakmem.lab.rates import COUNT
@@ -59,9 +60,28 @@ def read(path: Path) -> Rates:
             ClassRates(entry["size"], {name: value for name, value in entry.items() if name != "size"})
             for entry in document["classes"]
         )
-        return Rates(document["counters"], document["bytes"], classes)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Rates(
+            document["counters"],
+            document["bytes"],
+            classes,
+            _tallies(document.get("locks", {}), "taken", "waits"),
+            _tallies(document.get("swaps", {}), "done", "in_vain"),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunFailedError(f"damaged statistics: {error}") from None
+
+
+def _tallies(entries: Mapping[str, Mapping[str, int]], done: str, refused: str) -> dict[str, Tally]:
+    return {name: Tally(entry[done], entry[refused]) for name, entry in entries.items()}
+
+
+def _sum(parts: Iterable[Mapping[str, Tally]]) -> dict[str, Tally]:
+    sums: dict[str, Tally] = {}
+    for part in parts:
+        for name, tally in part.items():
+            so_far = sums.get(name, Tally(0, 0))
+            sums[name] = Tally(so_far.done + tally.done, so_far.refused + tally.refused)
+    return sums
 
 
 def merge(parts: list[Rates]) -> Rates:
@@ -75,5 +95,9 @@ def merge(parts: list[Rates]) -> Rates:
         for entry in part.classes:
             classes.setdefault(entry.size, Counter()).update(entry.counters)
     return Rates(
-        dict(process), dict(amounts), tuple(ClassRates(size, dict(classes[size])) for size in sorted(classes))
+        dict(process),
+        dict(amounts),
+        tuple(ClassRates(size, dict(classes[size])) for size in sorted(classes)),
+        _sum(part.locks for part in parts),
+        _sum(part.swaps for part in parts),
     )
