@@ -185,18 +185,21 @@ void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
     for (int i = 0; i < PILES; i++) push_pile(c, &piles[i], stamp_ms);
 }
 
-void hak_central_settle(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
-    if (chain.count == 0) return;
-    central_t *central = enter(c, HAK_LOCK_class_settle);
+static void settle(unsigned c, hak_chain_t chain, uint64_t stamp_ms, hak_lock_use_t use) {
+    central_t *central = enter(c, use);
     central->figures.flushes++;
     central->figures.flushed_blocks += chain.count;
     hak_unlock(&central->lock);
     hak_central_push(c, chain, stamp_ms);
 }
 
+void hak_central_settle(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
+    if (chain.count != 0) settle(c, chain, stamp_ms, HAK_LOCK_class_idle);
+}
+
 bool hak_central_put(unsigned c, hak_chain_t chain) {
     if (chain.count == 0 || hak_transfer_put(c, chain)) return true;
-    hak_central_settle(c, chain, hak_os_now_ms());
+    settle(c, chain, hak_os_now_ms(), HAK_LOCK_class_full);
     return false;
 }
 
