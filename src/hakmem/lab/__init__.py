@@ -20,4 +20,5 @@ Data flows one way, and each module knows only what stands before it:
     store         result <-> JSON, by `codec`
     soak/         a long run: limits, and whether memory creeps
     perf/         why: instructions, misses, faults, system calls, ranked
+    scaling       what a run asks of locks, for the model of many cores
 """

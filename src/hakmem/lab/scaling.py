@@ -1,0 +1,75 @@
+"""What a program asks of the central store's locks: counts, as the model of many cores takes them."""
+
+from collections.abc import Mapping
+
+from hakmem.errors import HakmemError
+from hakmem.lab.perf.counts import Rates
+from hakmem.model.scale import Demand, Visit
+
+
+def operations(rates: Rates) -> int:
+    """Mallocs and frees of a run."""
+    large = rates.process["large_allocs"] + rates.process["large_frees"]
+    return rates.total("allocations") + rates.total("frees") + large
+
+
+def demand(rates: Rates, work_ns: float) -> Demand:
+    """The average operation of a run on the count flavour.
+
+    work_ns: nanoseconds of an operation without visits, the program's own work included. HakmemError when
+    the run was not on a count flavour that counts locks.
+    """
+    if not rates.locks:
+        raise HakmemError("the statistics count no locks: they are not of the count flavour")
+    all_of_them = operations(rates)
+    visits = {visit: rates.locks[visit.value].done / all_of_them for visit in Visit}
+    return Demand(work_ns, visits, _shares(rates))
+
+
+def _shares(rates: Rates) -> tuple[float, ...]:
+    """How the visits of class locks are spread: refills and flushes that the transfer cache did not serve."""
+    past = [_past_transfer(entry.counters) for entry in rates.classes]
+    whole = sum(past)
+    return tuple(each / whole for each in past if each) or (1.0,)
+
+
+def _past_transfer(counters: Mapping[str, int]) -> int:
+    taken = counters["refills"] - counters["transfer_hits"]
+    return taken + counters["flushes"] - counters["transfer_puts"]
+
+
+def broken_promises(rates: Rates) -> list[str]:
+    """What does not hold of what docs/design/scaling.md says of every run, in sentences.
+
+    The program's other threads must have been joined: statistics taken while a thread is between two of its
+    counters may be off by one.
+    """
+    locks = {name: tally.done for name, tally in rates.locks.items()}
+    hits, puts = rates.total("transfer_hits"), rates.total("transfer_puts")
+    bounds = {
+        "a batch taken costs more than one shard lock": (
+            locks["shard_take"] + locks["shard_steal"],
+            hits + rates.swaps["shelf_hint"].refused,
+        ),
+        "a batch given costs more than one shard lock": (
+            locks["shard_put"],
+            puts + locks["class_full"],
+        ),
+        "a refill takes the class lock although a batch was there": (
+            locks["class_refill"],
+            rates.total("refills") - hits,
+        ),
+        "a batch takes the class lock although there was room for it": (
+            locks["class_full"] + locks["class_idle"],
+            rates.total("flushes") - puts,
+        ),
+        "a push takes the class lock more than once": (
+            locks["class_push"],
+            rates.swaps["slab_push"].done,
+        ),
+        "the pool is locked more than once for a slab": (
+            locks["pool_slab"],
+            rates.total("slabs_made") + rates.total("slabs_retired"),
+        ),
+    }
+    return [f"{what}: {much:,} > {most:,}" for what, (much, most) in bounds.items() if much > most]
