@@ -66,9 +66,9 @@ class Section:
 
 SECTIONS: Final[Mapping[Visit, Section]] = {
     Visit.TAKE: Section(60, 5, 230),
-    Visit.STEAL: Section(60, 5, 230),
+    Visit.STEAL: Section(60, 5, 230, 2),
     Visit.PUT: Section(60, 5, 230),
-    Visit.REFILL: Section(400, 12, 230),
+    Visit.REFILL: Section(400, 12, 230, 2),
     Visit.FULL: Section(15, 2, 560, 3),
     Visit.PUSH: Section(40, 4),
     Visit.SLAB: Section(350, 8),
