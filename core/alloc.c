@@ -57,6 +57,7 @@ static void *small_alloc(unsigned c) {
     void *block = pop(&cache->bins[c]);
     if (block != NULL) { /* the trap is set */
         hak_call(cache, c, HAK_CALL_malloc_hits);
+        hak_call(cache, c, HAK_CALL_trapped);
         hak_upkeep_trapped(cache);
         return block;
     }
@@ -135,6 +136,7 @@ static void small_release(unsigned c, void *block) {
     if (cache->bins[c].head == block) hak_fatal(HAK_ERROR_double_free, block, "free");
     if (push(&cache->bins[c], block)) { /* the trap is set */
         hak_call(cache, c, HAK_CALL_free_fast);
+        hak_call(cache, c, HAK_CALL_trapped);
         hak_upkeep_trapped(cache);
         return;
     }

@@ -92,6 +92,14 @@ def test_visits_that_spread_over_classes_wait_less() -> None:
     assert ten.rate > one.rate
 
 
+def test_trapped_calls_queue_for_a_line_and_never_sleep() -> None:
+    load = simulate(64, Demand(5.0, {Visit.TRAPPED: 0.5}))
+    assert load.sleeps == 0
+    assert load.bends is Kind.LINE
+    spread = simulate(64, Demand(5.0, {Visit.TRAPPED: 0.5}, trapped_classes=(0.05,) * 20))
+    assert spread.waiting[Kind.LINE] < load.waiting[Kind.LINE]
+
+
 def test_a_slab_holds_its_class_while_it_waits_for_the_pool() -> None:
     slow_pool = Costs(sections={**SECTIONS, Visit.SLAB: Section(40_000, 0)}, spin=1e12)
     load = simulate(16, Demand(40.0, {Visit.REFILL: 0.01, Visit.SLAB: 0.01}, (0.25,) * 4), slow_pool)

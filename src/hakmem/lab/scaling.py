@@ -1,6 +1,6 @@
 """What a program asks of the central store's locks: counts, as the model of many cores takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from hakmem.errors import HakmemError
 from hakmem.lab.perf.counts import Rates
@@ -22,18 +22,27 @@ def demand(rates: Rates, work_ns: float) -> Demand:
     if not rates.locks:
         raise HakmemError("the statistics count no locks: they are not of the count flavour")
     all_of_them = operations(rates)
-    visits = {visit: rates.locks[visit.value].done / all_of_them for visit in Visit}
-    return Demand(work_ns, visits, _shares(rates))
+    trapped = rates.total("trapped")
+    visits = {
+        visit: (trapped if visit is Visit.TRAPPED else rates.locks[visit.value].done) / all_of_them
+        for visit in Visit
+    }
+    return Demand(
+        work_ns,
+        visits,
+        _shares(_past_transfer(entry.counters) for entry in rates.classes),
+        _shares(entry.counters["trapped"] for entry in rates.classes),
+    )
 
 
-def _shares(rates: Rates) -> tuple[float, ...]:
-    """How the visits of class locks are spread: refills and flushes that the transfer cache did not serve."""
-    past = [_past_transfer(entry.counters) for entry in rates.classes]
-    whole = sum(past)
-    return tuple(each / whole for each in past if each) or (1.0,)
+def _shares(counts: Iterable[int]) -> tuple[float, ...]:
+    """How something is spread over classes; what there is none of, on one."""
+    used = [each for each in counts if each]
+    return tuple(each / sum(used) for each in used) or (1.0,)
 
 
 def _past_transfer(counters: Mapping[str, int]) -> int:
+    """Visits of the class lock, but for pushes: refills and flushes that the transfer cache did not serve."""
     taken = counters["refills"] - counters["transfer_hits"]
     return taken + counters["flushes"] - counters["transfer_puts"]
 

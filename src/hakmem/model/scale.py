@@ -26,15 +26,16 @@ NEIGHBOURS: Final = 8
 
 
 class Kind(StrEnum):
-    """The kinds of locks."""
+    """The kinds of locks, and of lines that all threads write to, which are locks of the hardware."""
 
     SHARD = "shard"
     CLASS = "class"
     POOL = "pool"
+    LINE = "line"  # of the empty cache, on which the calls of all trapped threads meet
 
 
 class Visit(StrEnum):
-    """What a thread does beyond its own cache; the words of the lock counters, where they differ noted."""
+    """What a thread does beyond its own cache, in the words of the count flavour."""
 
     TAKE = "shard_take"
     STEAL = "shard_steal"
@@ -44,6 +45,7 @@ class Visit(StrEnum):
     PUSH = "class_push"
     SLAB = "pool_slab"  # under the lock of a class, of which it is part
     LARGE = "pool_large"
+    TRAPPED = "trapped"
 
 
 _TRIPS: Final = frozenset({Visit.TAKE, Visit.STEAL, Visit.PUT, Visit.REFILL})
@@ -73,6 +75,7 @@ SECTIONS: Final[Mapping[Visit, Section]] = {
     Visit.PUSH: Section(40, 4),
     Visit.SLAB: Section(350, 8),
     Visit.LARGE: Section(330, 8, 60, 1),
+    Visit.TRAPPED: Section(2, 1, 60),
 }
 """Today's core. Instructions by callgrind; lines by reading the code; docs/design/scaling.md shows both."""
 
@@ -83,12 +86,14 @@ class Demand:
 
     work_ns: nanoseconds of an operation and of the program's own work around it, without visits.
     visits: how many of each an operation makes; SLAB of which are part of a REFILL or PUSH.
-    classes: the shares of the size classes in the visits of class locks; they add up to 1.
+    classes: the shares of the size classes in the visits of class locks; they add up to 1. trapped_classes:
+        those in trapped calls.
     """
 
     work_ns: float
     visits: Mapping[Visit, float]
     classes: tuple[float, ...] = (1.0,)
+    trapped_classes: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +180,8 @@ class _Machine:
         self.shards = [_Lock(Kind.SHARD) for _ in range(min(cores, SHARDS))]
         self.classes = [_Lock(Kind.CLASS) for _ in demand.classes]
         self.pool = _Lock(Kind.POOL)
-        self.locks = [*self.shards, *self.classes, self.pool]
+        self.lines = [_Lock(Kind.LINE) for _ in demand.trapped_classes]
+        self.locks = [*self.shards, *self.classes, self.pool, *self.lines]
         self.order = 0
         self.events: list[tuple[float, int, _Core, int | None]] = []
         free = {visit: each for visit, each in demand.visits.items() if visit is not Visit.SLAB and each > 0}
@@ -230,7 +236,8 @@ class _Machine:
                 core.waits_for, core.waits_since_ns = step.take, self.now_ns
                 core.patience += 1
                 step.take.spinners.append(core)
-                self._at(self.now_ns + self.costs.spin, core, core.patience)
+                if step.take.kind is not Kind.LINE:
+                    self._at(self.now_ns + self.costs.spin, core, core.patience)
                 return
             else:
                 self._hold(step.take)
@@ -308,6 +315,8 @@ class _Machine:
             return self.shards[own]
         if visit is Visit.LARGE:
             return self.pool
+        if visit is Visit.TRAPPED:
+            return self.random.choices(self.lines, self.demand.trapped_classes)[0]
         return self.random.choices(self.classes, self.demand.classes)[0]
 
 

@@ -61,6 +61,7 @@ CALL_COUNTERS: Final[tuple[Counter, ...]] = (
     Counter("free_fast", "frees that stayed in the bin"),
     Counter("free_spare", "frees that moved the full bin to the spare"),
     Counter("free_flush", "frees that gave a batch to the central store"),
+    Counter("trapped", "calls that the bin served the slow way, because the trap was set"),
     Counter("lock_waits", "times that the class lock was held by another thread"),
 )
 """Kept once a size class, in the count flavour alone."""
