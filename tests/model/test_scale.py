@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from hakmem.model.scale import NEIGHBOURS, SECTIONS, SHARDS, Costs, Demand, Kind, Section, Visit, simulate
+from hakmem.model.scale import (
+    LOOKS,
+    NEIGHBOURS,
+    SECTIONS,
+    SHARDS,
+    Costs,
+    Demand,
+    Kind,
+    Section,
+    Visit,
+    simulate,
+)
 
 CORE = Path(__file__).parents[2] / "core"
 
@@ -21,6 +32,7 @@ def test_constants_are_those_of_the_core() -> None:
     header, source = (CORE / "transfer.h").read_text(), (CORE / "transfer.c").read_text()
     assert re.search(rf"HAK_TRANSFER_SHARDS = {SHARDS},", header)
     assert re.search(rf"OTHERS_MAX = {NEIGHBOURS} ", source)
+    assert re.search(rf"SKIP_TRIPS_MAX = {1 / LOOKS[Visit.PUT] - 1:.0f},", (CORE / "upkeep.c").read_text())
     assert set(SECTIONS) == set(Visit)
 
 

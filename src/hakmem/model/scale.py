@@ -48,8 +48,14 @@ class Visit(StrEnum):
     TRAPPED = "trapped"
 
 
-_TRIPS: Final = frozenset({Visit.TAKE, Visit.STEAL, Visit.PUT, Visit.REFILL})
-"""After these a thread reads the pool's figures (hak_upkeep, watch_debt)."""
+LOOKS: Final[Mapping[Visit, float]] = {
+    Visit.TAKE: 1 / 16,
+    Visit.STEAL: 1 / 16,
+    Visit.PUT: 1 / 16,
+    Visit.REFILL: 1.0,
+    Visit.FULL: 1.0,
+}
+"""How often a thread reads the pool's figures afterwards: hak_upkeep_after, SKIP_TRIPS_MAX."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ SECTIONS: Final[Mapping[Visit, Section]] = {
     Visit.STEAL: Section(60, 5, 230, 2),
     Visit.PUT: Section(60, 5, 230),
     Visit.REFILL: Section(400, 12, 230, 2),
-    Visit.FULL: Section(15, 2, 560, 3),
+    Visit.FULL: Section(15, 2, 800, 3),
     Visit.PUSH: Section(40, 4),
     Visit.SLAB: Section(350, 8),
     Visit.LARGE: Section(330, 8, 60, 1),
@@ -279,7 +285,8 @@ class _Machine:
     def _visit(self, core: _Core, visit: Visit) -> Iterator[_Step]:
         section, costs = self.costs.sections[visit], self.costs
         lines = section.outside_lines
-        if visit in _TRIPS and core.pool_seen != self.pool_version:
+        looks = self.random.random() < LOOKS.get(visit, 0.0)
+        if looks and core.pool_seen != self.pool_version:
             core.pool_seen = self.pool_version
             lines += 1
         yield _Step(ns=section.outside * costs.instruction + lines * costs.line)
