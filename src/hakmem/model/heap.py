@@ -143,6 +143,7 @@ class Heap:
             address = entry.blocks.pop(0)
             cache.calls[c]["malloc_hits"] += 1
             if is_slow:
+                cache.calls[c]["trapped"] += 1
                 self.upkeep.trapped_call(cache)
         else:
             address, trip = cache.refill(c)
@@ -170,6 +171,7 @@ class Heap:
             entry.blocks.insert(0, address)
             cache.calls[c]["free_fast"] += 1
             if is_slow:
+                cache.calls[c]["trapped"] += 1
                 self.upkeep.trapped_call(cache)
         else:
             self.upkeep.after_trip(cache, cache.overflow(c, address))
