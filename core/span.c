@@ -287,7 +287,7 @@ bool hak_span_extend(size_t unit, size_t units, bool *zero) {
 }
 
 void hak_span_shorten(size_t unit, size_t units, uint64_t stamp_ms) {
-    hak_lock(&pool.lock);
+    hak_lock_for(&pool.lock, HAK_LOCK_pool_large);
     size_t have = hak_unit(unit)->units;
     set_ends(unit, units, kind_of(unit));
     release(unit + units, have - units, have - units, stamp_ms);
@@ -389,7 +389,7 @@ uint64_t hak_span_oldest(void) {
 }
 
 size_t hak_span_overdue_units(uint64_t before_ms) {
-    hak_lock(&pool.lock);
+    hak_lock_for(&pool.lock, HAK_LOCK_pool_look);
     size_t units = hak_load_relaxed(&pool.dirty_units);
     /* From the newest on, so that a dirty span which the list had lost would count as overdue. */
     for (size_t unit = pool.newest; unit != 0 && hak_unit(unit)->free.stamp_ms > before_ms; unit = hak_unit(unit)->free.older) {

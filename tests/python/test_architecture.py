@@ -145,6 +145,13 @@ def test_conditional_compilation_stays_where_it_belongs(source: Source) -> None:
     assert not others, f"{name}: write `if (CONSTANT)` instead of {others}"
 
 
+@pytest.mark.parametrize("source", sources("*.c"), ids=lambda source: source.path.name)
+def test_locks_say_what_they_are_taken_for(source: Source) -> None:
+    before_fork = re.compile(r"^[^\n]*before_fork\(void\) \{.*?\}$", re.MULTILINE | re.DOTALL)
+    others = re.findall(r"\bhak_(?:try_)?lock\(.*", before_fork.sub("", source.text))
+    assert source.path.name == "lock.c" or not others, f"{source.path.name}: hak_lock_for, not {others}"
+
+
 @pytest.fixture(scope="module")
 def compile_alone(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The command that compiles one file of the core, without output and input."""
