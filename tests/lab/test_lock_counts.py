@@ -47,7 +47,7 @@ def test_calls_that_the_thread_cache_serves_take_no_lock(tmp_path: Path) -> None
     short = counted("hot_pair 20000 1", tmp_path)
     long = counted("hot_pair 2000000 1", tmp_path)
     assert scaling.operations(long) > 50 * scaling.operations(short)
-    # How many processors the thread came to see is the scheduler's choice; statistics look at each one's shard.
+    # How many processors the thread sees is the scheduler's choice; statistics look at each one's shard.
     for name in (name for name in long.locks if not name.endswith("_look") and name != "start"):
         assert long.locks[name].done == short.locks[name].done, name
 
