@@ -166,13 +166,23 @@ static void release_found(void *block) {
     hak_upkeep(hak_thread_cache_to_free());
 }
 
-/* A full bin of the thread's own, the commonest reason to be slow, shows in the bin's place. */
-static inline bool release_to_full_bin(void *block, hak_bin_t *bin) {
-    hak_cache_t *cache = hak_thread_fast();
+/* The class that a bin's place in a cache stands for; 0 if it stands for none. */
+static inline unsigned class_by_place(const hak_cache_t *cache, const hak_bin_t *bin) {
     size_t c = ((uintptr_t)bin - (uintptr_t)cache) / sizeof *bin;
-    if (c - 1 >= HAK_CLASS_COUNT - 1 || cache == &hak_cache_empty || bin->head == block) return false;
-    hak_call(cache, (unsigned)c, HAK_CALL_frees);
-    hak_upkeep_after(cache, hak_cache_overflow(cache, (unsigned)c, block));
+    return c < HAK_CLASS_COUNT ? (unsigned)c : 0;
+}
+
+/* The two commonest reasons to be slow, a full bin and a trap, show in the bin's place, without another look at the page map. */
+static inline bool release_by_place(void *block, const hak_bin_t *bin) {
+    hak_cache_t *cache = hak_thread_fast();
+    unsigned c = class_by_place(cache, bin);
+    if (c == 0 || bin->head == block) return false;
+    if (cache == &hak_cache_empty) {
+        small_release(c, block);
+    } else {
+        hak_call(cache, c, HAK_CALL_frees);
+        hak_upkeep_after(cache, hak_cache_overflow(cache, c, block));
+    }
     return true;
 }
 
@@ -180,7 +190,7 @@ static inline bool release_to_full_bin(void *block, hak_bin_t *bin) {
 static HAK_NOINLINE void release_slow(void *block, hak_bin_t *bin) {
     if (bin != NULL) {
         hak_cache_put_room_back(bin);
-        if (HAK_LIKELY(release_to_full_bin(block, bin))) return;
+        if (HAK_LIKELY(release_by_place(block, bin))) return;
     }
     if (block != NULL) release_found(block);
 }
