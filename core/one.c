@@ -12,6 +12,7 @@
 #include "slab.c"
 #include "transfer.c"
 #include "central.c"
+#include "budget.c"
 #include "thread_cache.c"
 #include "thread.c"
 #include "upkeep.c"

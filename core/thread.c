@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "budget.h"
 #include "counters.h"
 #include "diag.h"
 #include "options.h"
@@ -55,14 +56,14 @@ static void enlist(hak_cache_t *cache) {
     cache->next = registry.first;
     if (cache->next != NULL) cache->next->previous = cache;
     registry.first = cache;
-    hak_cache_set_sharers(++registry.threads);
+    hak_budget_set_sharers(++registry.threads);
 }
 
 static void delist(hak_cache_t *cache) {
     if (cache->previous != NULL) cache->previous->next = cache->next;
     else registry.first = cache->next;
     if (cache->next != NULL) cache->next->previous = cache->previous;
-    hak_cache_set_sharers(--registry.threads);
+    hak_budget_set_sharers(--registry.threads);
     cache->slot = NULL;
     cache->ticks_seen = 0;
     cache->next = registry.unused;

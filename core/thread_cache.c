@@ -1,5 +1,6 @@
 #include "thread_cache.h"
 
+#include "budget.h"
 #include "counters.h"
 #include "diag.h"
 #include "options.h"
@@ -11,9 +12,6 @@ enum {
     WARM_TRIPS = 8,              /* trips after which a bin is warm; were it earlier, memory would be carved before its time */
     FIRST_PART = 64,             /* of a cache's even share, a bin's first limit takes one part in so many at most */
     LEASE_BYTES = 16 * 1024,     /* what a cache takes from the budget at once */
-    BUDGET_LEAST = 2 << 20,      /* docs/design/limits.md: min(cache_limit, max(live / 8, 2 MiB, 256 KiB a thread)) */
-    BUDGET_THREAD = 256 * 1024,
-    BUDGET_PART = 8,
 };
 
 /* What one bin may hold at most: small beside the budget, many blocks of the classes that are used most. */
@@ -21,42 +19,12 @@ static const size_t bin_bytes_max = 128 * 1024;
 
 hak_cache_t hak_cache_empty;
 
-static struct {
-    _Atomic size_t leased_bytes;
-    _Atomic size_t idle_bytes; /* as of the last tick */
-    _Atomic uint32_t sharers;
-} budget HAK_ALIGNED(64);
-
-void hak_cache_set_sharers(uint32_t threads) { hak_store_relaxed(&budget.sharers, threads); }
-void hak_cache_set_idle(size_t bytes) { hak_store_relaxed(&budget.idle_bytes, bytes); }
-
-static size_t budget_bytes(void) {
-    size_t used = hak_span_used_units() << HAK_UNIT_SHIFT;
-    size_t live = used - hak_min(hak_load_relaxed(&budget.idle_bytes), used);
-    size_t threads = hak_load_relaxed(&budget.sharers);
-    size_t least = hak_max(BUDGET_LEAST, threads * BUDGET_THREAD);
-    return hak_min(hak_options.cache_limit, hak_max(live / BUDGET_PART, least));
-}
-
-static size_t even_share(size_t total) { return total / hak_max(1, hak_load_relaxed(&budget.sharers)); }
-
-/* True if the cache may hold `more` bytes: in its lease, or in a larger one that the budget allows. First come, first
- * served; who has more than an even share when the budget is used up gives some back at its next tick. So that nobody starves
- * until then, or behind a blocked thread, which has no ticks, even shares are given out up to half the budget beyond it. */
+/* True if the cache may hold `more` bytes: in its lease, or in a larger one that the budget allows. */
 static bool lease(hak_cache_t *cache, size_t more) {
     size_t need = cache->capacity_bytes + cache->spare_bytes + more;
     if (need <= cache->lease_bytes) return true;
     size_t want = hak_round_up(need - cache->lease_bytes, LEASE_BYTES);
-    size_t total = budget_bytes();
-    if (cache->lease_bytes + want <= even_share(total)) total += total / 2;
-    if (hak_load_relaxed(&budget.leased_bytes) + want > total) return false;
-    hak_preempt(HAK_AT_READ);
-    bool fits = hak_add_relaxed(&budget.leased_bytes, want) + want <= total;
-    hak_tally_swap(HAK_SWAP_lease, fits);
-    if (!fits) {
-        hak_sub_relaxed(&budget.leased_bytes, want);
-        return false;
-    }
+    if (!hak_budget_lease(cache->lease_bytes, want)) return false;
     cache->lease_bytes += want;
     return true;
 }
@@ -64,14 +32,8 @@ static bool lease(hak_cache_t *cache, size_t more) {
 static void return_lease(hak_cache_t *cache) {
     size_t needed = hak_round_up(cache->capacity_bytes + cache->spare_bytes, LEASE_BYTES);
     if (needed >= cache->lease_bytes) return;
-    hak_sub_relaxed(&budget.leased_bytes, cache->lease_bytes - needed);
+    hak_budget_return(cache->lease_bytes - needed);
     cache->lease_bytes = needed;
-}
-
-static bool has_too_much(const hak_cache_t *cache) {
-    size_t total = budget_bytes();
-    bool scarce = hak_load_relaxed(&budget.leased_bytes) + LEASE_BYTES > total;
-    return scarce && cache->lease_bytes > even_share(total);
 }
 
 static uint32_t clamp(size_t value, uint32_t low, uint32_t high) {
@@ -95,14 +57,14 @@ static void set_limit(hak_cache_t *cache, unsigned c, uint32_t limit) {
 
 /* A few wide blocks would take what many bins of small ones need: together they get half of an even share. */
 static bool starves_others(const hak_cache_t *cache, unsigned c, size_t more) {
-    return hak_class_is_wide(c) && cache->wide_bytes + more > even_share(budget_bytes()) / 2;
+    return hak_class_is_wide(c) && cache->wide_bytes + more > hak_budget_even_share() / 2;
 }
 
 /* The bin may hold twice as much from now on, if the budget allows. */
 static void raise_limit(hak_cache_t *cache, unsigned c) {
     hak_bin_t *bin = &cache->bins[c];
     uint32_t high = limit_max(c);
-    size_t cold_bytes = hak_min(COLD_BYTES, even_share(budget_bytes()) / FIRST_PART);
+    size_t cold_bytes = hak_min(COLD_BYTES, hak_budget_even_share() / FIRST_PART);
     uint32_t cold = clamp(cold_bytes / hak_classes[c].size, LEAST_BLOCKS, COLD_BLOCKS);
     uint32_t limit = bin->limit == 0 ? cold : 2u * bin->limit;
     if (limit > high) limit = high;
@@ -261,7 +223,7 @@ void hak_cache_steal_spares(hak_cache_t *cache, uint64_t stamp_ms) {
 }
 
 void hak_cache_tick(hak_cache_t *cache, uint64_t stamp_ms) {
-    bool shrink = has_too_much(cache);
+    bool shrink = hak_budget_wants_back(cache->lease_bytes, LEASE_BYTES);
     cache->spare_bytes = 0;
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         hak_bin_t *bin = &cache->bins[c];

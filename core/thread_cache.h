@@ -1,5 +1,5 @@
 /* thread_cache.h -- a thread's own lists of free blocks: one bin a size class, and one spare batch behind each.
- * May use: base, bits, atomic, counters, diag, os, lock, options, size_class, arena, span, slab, central.
+ * May use: base, bits, atomic, counters, diag, os, lock, options, size_class, arena, span, slab, central, budget.
  *
  * Bins belong to one thread. Spares are exchanged atomically, so that any thread may take an idle thread's spare.
  * A bin that reaches its limit moves whole to the spare, in O(1); only a second crossing goes to the central store. Where the
@@ -98,9 +98,5 @@ void hak_cache_abandon(hak_cache_t *cache);
 uint32_t hak_cache_blocks(hak_cache_t *cache, unsigned c);
 /* Called with the spans held (span.h). */
 bool hak_cache_has(hak_cache_t *cache, unsigned c, const void *block);
-
-/* What the budget depends on: how many threads share it, and how many bytes of spans in use are no live blocks. */
-void hak_cache_set_sharers(uint32_t threads);
-void hak_cache_set_idle(size_t bytes);
 
 #endif

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "budget.h"
 #include "options.h"
 #include "os.h"
 
@@ -60,7 +61,7 @@ static void collect_idle(hak_cache_t *cache) {
         hak_central_age(c, false, long_ago);
         idle_bytes += hak_central_idle(c) * hak_classes[c].size;
     }
-    hak_cache_set_idle(idle_bytes);
+    hak_budget_set_idle(idle_bytes);
 }
 
 static void tick(hak_cache_t *cache, uint64_t now_ms, uint64_t budget_ns) {

@@ -31,6 +31,7 @@ LAYERS = (
     "slab",
     "transfer",
     "central",
+    "budget",
     "thread_cache",
     "thread",
     "upkeep",

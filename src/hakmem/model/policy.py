@@ -61,9 +61,9 @@ class Policy:
     bin_b: int = _mirrors("thread_cache.c", "bin_bytes_max", 128 * KIB)
     first_part: int = _mirrors("thread_cache.c", "FIRST_PART", 64)
     lease_b: int = _mirrors("thread_cache.c", "LEASE_BYTES", 16 * KIB)
-    budget_least_b: int = _mirrors("thread_cache.c", "BUDGET_LEAST", 2 * MIB)
-    budget_thread_b: int = _mirrors("thread_cache.c", "BUDGET_THREAD", 256 * KIB)
-    budget_part: int = _mirrors("thread_cache.c", "BUDGET_PART", 8)
+    budget_least_b: int = _mirrors("budget.c", "BUDGET_LEAST", 2 * MIB)
+    budget_thread_b: int = _mirrors("budget.c", "BUDGET_THREAD", 256 * KIB)
+    budget_part: int = _mirrors("budget.c", "BUDGET_PART", 8)
 
     # A small block that realloc lets grow by less than one part in so many gets one part in so many more.
     little_part: int = _mirrors("alloc.c", "LITTLE_PART", 8)

@@ -1,0 +1,49 @@
+#include "budget.h"
+
+#include "counters.h"
+#include "options.h"
+#include "preempt.h"
+
+enum {
+    BUDGET_LEAST = 2 << 20,
+    BUDGET_THREAD = 256 * 1024,
+    BUDGET_PART = 8,
+};
+
+static struct {
+    _Atomic size_t leased_bytes;
+    _Atomic size_t idle_bytes; /* as of the last tick */
+    _Atomic uint32_t sharers;
+} budget HAK_ALIGNED(64);
+
+void hak_budget_set_sharers(uint32_t threads) { hak_store_relaxed(&budget.sharers, threads); }
+void hak_budget_set_idle(size_t bytes) { hak_store_relaxed(&budget.idle_bytes, bytes); }
+
+static size_t budget_bytes(void) {
+    size_t used = hak_span_used_units() << HAK_UNIT_SHIFT;
+    size_t live = used - hak_min(hak_load_relaxed(&budget.idle_bytes), used);
+    size_t least = hak_max(BUDGET_LEAST, (size_t)hak_load_relaxed(&budget.sharers) * BUDGET_THREAD);
+    return hak_min(hak_options.cache_limit, hak_max(live / BUDGET_PART, least));
+}
+
+static size_t share_of(size_t total) { return total / hak_max(1, hak_load_relaxed(&budget.sharers)); }
+
+size_t hak_budget_even_share(void) { return share_of(budget_bytes()); }
+
+bool hak_budget_lease(size_t held, size_t more) {
+    size_t total = budget_bytes();
+    if (held + more <= share_of(total)) total += total / 2;
+    if (hak_load_relaxed(&budget.leased_bytes) + more > total) return false;
+    hak_preempt(HAK_AT_READ);
+    bool fits = hak_add_relaxed(&budget.leased_bytes, more) + more <= total;
+    hak_tally_swap(HAK_SWAP_lease, fits);
+    if (!fits) hak_sub_relaxed(&budget.leased_bytes, more);
+    return fits;
+}
+
+void hak_budget_return(size_t bytes) { hak_sub_relaxed(&budget.leased_bytes, bytes); }
+
+bool hak_budget_wants_back(size_t held, size_t margin) {
+    size_t total = budget_bytes();
+    return hak_load_relaxed(&budget.leased_bytes) + margin > total && held > share_of(total);
+}

@@ -1,0 +1,26 @@
+/* budget.h -- what all thread caches together may hold, and how much of it is leased.
+ * May use: base, bits, atomic, counters, preempt, options, size_class, arena, span.
+ * The budget is min(cache_limit, max(live / 8, 2 MiB, 256 KiB a thread)); docs/design/limits.md. Any thread may call.
+ *
+ * First come, first served; who has more than an even share when the budget is used up gives some back at its next tick. So that
+ * nobody starves until then, or behind a blocked thread, which has no ticks, even shares are given out up to half the budget
+ * beyond it. */
+#ifndef HAK_BUDGET_H
+#define HAK_BUDGET_H
+
+#include "span.h"
+
+/* What the budget depends on: how many threads share it, and how many bytes of spans in use are no live blocks. */
+void hak_budget_set_sharers(uint32_t threads);
+void hak_budget_set_idle(size_t bytes);
+
+/* Bytes. */
+size_t hak_budget_even_share(void);
+
+/* Leases `more` bytes to a cache that has `held`; false if the budget does not allow it. */
+bool hak_budget_lease(size_t held, size_t more);
+void hak_budget_return(size_t bytes);
+/* True if the budget is used up but for `margin` bytes, and a cache that has `held` has more than its share. */
+bool hak_budget_wants_back(size_t held, size_t margin);
+
+#endif
