@@ -1,6 +1,6 @@
 #include "transfer.h"
 
-enum { OTHERS_MAX = 8 }; /* other shards at which a thread looks whose own has nothing */
+enum { OTHERS_MAX = 8 }; /* other shards at which a thread looks whose own has nothing, or no room */
 
 typedef struct shelf {
     _Atomic uint32_t count; /* written under the shard's lock; others read it as a hint */
@@ -75,9 +75,20 @@ hak_chain_t hak_transfer_take(unsigned c) {
     return chain;
 }
 
+/* The own shard, or one nearby that seems to have room where the own has none: who only frees fills more than one shard, from
+ * which those take who only allocate. */
+static uint32_t shard_with_room(unsigned c) {
+    uint32_t own = own_shard(), count = hak_transfer_shards();
+    for (uint32_t i = 0; i < count && i <= OTHERS_MAX; i++) {
+        uint32_t shard = (own + i) % count;
+        if (hak_load_relaxed(&shards[shard].shelves[c].count) < hak_classes[c].batches) return shard;
+    }
+    return own;
+}
+
 bool hak_transfer_put(unsigned c, hak_chain_t chain) {
-    uint32_t own = own_shard();
-    shelf_t *shelf = enter_shard(own, c, HAK_LOCK_shard_put);
+    uint32_t shard = shard_with_room(c);
+    shelf_t *shelf = enter_shard(shard, c, HAK_LOCK_shard_put);
     uint32_t count = hak_load_relaxed(&shelf->count);
     bool fits = count < hak_classes[c].batches;
     if (fits) {
@@ -88,7 +99,7 @@ bool hak_transfer_put(unsigned c, hak_chain_t chain) {
         shelf->figures.puts++;
         shelf->figures.put_blocks += chain.count;
     }
-    leave_shard(own);
+    leave_shard(shard);
     return fits;
 }
 

@@ -4,7 +4,7 @@
  * A batch is a chain that moves as one; its count stands in the second word of its first block. A thread puts batches into its
  * processor's shard and takes them from there, last in first out a class, so that lock, list and blocks stay in that
  * processor's cache. Which shard a thread meets is a hint (the thread may be moved at any moment) on which nothing but speed
- * depends. A thread whose shard has nothing looks at a few others.
+ * depends. A thread whose shard has nothing, or no room, looks at a few others.
  * Invariant of a shelf, the part of a shard for one class: low <= count <= the class's batches <= HAK_TRANSFER_DEPTH. */
 #ifndef HAK_TRANSFER_H
 #define HAK_TRANSFER_H

@@ -55,6 +55,20 @@ static void a_shelf_has_room_for_so_many_batches(void) {
     drop_all();
 }
 
+static void what_finds_no_room_in_its_own_shard_goes_to_one_nearby(void) {
+    void *idle[HAK_TRANSFER_DEPTH];
+    processor = 1;
+    CHECK(hak_transfer_put(CLASS, batch(1))); /* the second shard is in use from here on */
+    CHECK_EQUAL(hak_transfer_drop(1, CLASS, true, idle), 1);
+    processor = 0;
+    for (int i = 0; i < HAK_TRANSFER_DEPTH; i++) CHECK(hak_transfer_put(CLASS, batch(1)));
+    hak_chain_t spilt = batch(7);
+    CHECK(hak_transfer_put(CLASS, spilt));
+    processor = 1;
+    CHECK(hak_transfer_take(CLASS).head == spilt.head);
+    drop_all();
+}
+
 static void a_processor_takes_its_own_batches_first_and_then_those_of_others(void) {
     hak_chain_t far = batch(1), near = batch(1);
     processor = 3;
@@ -159,6 +173,7 @@ static void a_forked_child_finds_every_shard_free(void) {
 
 CHECK_MAIN(CASE(the_batch_that_came_last_is_taken_first),
            CASE(a_shelf_has_room_for_so_many_batches),
+           CASE(what_finds_no_room_in_its_own_shard_goes_to_one_nearby),
            CASE(a_processor_takes_its_own_batches_first_and_then_those_of_others),
            CASE(batches_that_nobody_needed_since_the_last_drop_go),
            CASE(processors_beyond_the_shards_share_them),
