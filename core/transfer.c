@@ -77,8 +77,8 @@ hak_chain_t hak_transfer_take(unsigned c) {
 
 /* The own shard, or one nearby that seems to have room where the own has none: who only frees fills more than one shard, from
  * which those take who only allocate. */
-static uint32_t shard_with_room(unsigned c) {
-    uint32_t own = own_shard(), count = hak_transfer_shards();
+static uint32_t shard_with_room(uint32_t own, unsigned c) {
+    uint32_t count = hak_transfer_shards();
     for (uint32_t i = 0; i < count && i <= OTHERS_MAX; i++) {
         uint32_t shard = (own + i) % count;
         if (hak_load_relaxed(&shards[shard].shelves[c].count) < hak_classes[c].batches) return shard;
@@ -87,8 +87,9 @@ static uint32_t shard_with_room(unsigned c) {
 }
 
 bool hak_transfer_put(unsigned c, hak_chain_t chain) {
-    uint32_t shard = shard_with_room(c);
-    shelf_t *shelf = enter_shard(shard, c, HAK_LOCK_shard_put);
+    uint32_t own = own_shard(), shard = shard_with_room(own, c);
+    hak_preempt(HAK_AT_READ);
+    shelf_t *shelf = enter_shard(shard, c, shard == own ? HAK_LOCK_shard_put : HAK_LOCK_shard_spill);
     uint32_t count = hak_load_relaxed(&shelf->count);
     bool fits = count < hak_classes[c].batches;
     if (fits) {

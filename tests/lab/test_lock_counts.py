@@ -34,7 +34,8 @@ def test_a_batch_costs_one_shard_lock_and_a_slab_one_lock_of_the_pool(
     # With no other thread left, the bounds are equations.
     taken = locks["shard_take"] + locks["shard_steal"]
     assert taken == run.total("transfer_hits") + run.swaps["shelf_hint"].refused
-    assert locks["shard_put"] == run.total("transfer_puts") + locks["class_full"]
+    given = locks["shard_put"] + locks["shard_spill"]
+    assert given == run.total("transfer_puts") + locks["class_full"]
     assert locks["class_refill"] == run.total("refills") - run.total("transfer_hits")
     assert locks["pool_slab"] == run.total("slabs_made") + run.total("slabs_retired")
     assert locks["pool_large"] == run.process["large_allocs"] + run.process["large_frees"]
@@ -69,7 +70,9 @@ def test_a_run_becomes_the_average_operation(tmp_path: Path) -> None:
 
 def test_a_lock_too_many_is_told(tmp_path: Path) -> None:
     run = counted("server_mix 16 5000", tmp_path)
-    for name in ("shard_take", "shard_put", "class_refill", "class_full", "class_push", "pool_slab"):
+    shards = ("shard_take", "shard_put", "shard_spill")
+    names = (*shards, "class_refill", "class_full", "class_push", "pool_slab")
+    for name in names:
         more = Tally(10 * run.locks[name].done + 10**6, 0)
         told = scaling.broken_promises(replace(run, locks={**run.locks, name: more}))
         assert any(re.search(r": [\d,]+ > [\d,]+$", line) for line in told), name

@@ -65,6 +65,22 @@ def test_who_keeps_to_its_own_shard_waits_for_nobody(cores: int) -> None:
     assert load.rate == pytest.approx(alone.rate, rel=0.03)
 
 
+@pytest.mark.parametrize(("moved", "home"), [(Visit.STEAL, Visit.TAKE), (Visit.SPILL, Visit.PUT)])
+@pytest.mark.parametrize("cores", MANY)
+def test_who_goes_to_a_shard_nearby_meets_others_there(cores: int, moved: Visit, home: Visit) -> None:
+    away, own = (simulate(cores, Demand(10.0, {visit: 0.1, Visit.TAKE: 0.1})) for visit in (moved, home))
+    assert away.bends is Kind.SHARD
+    assert away.rate < own.rate
+    assert not any(own.waiting.values())
+
+
+def test_a_spilt_batch_costs_one_lock_of_a_shard_as_one_that_stays() -> None:
+    costs = Costs(line=0.0)  # what is left of a visit is its instructions and its lock
+    spilt, stays = (simulate(1, Demand(10.0, {visit: 0.5}), costs) for visit in (Visit.SPILL, Visit.PUT))
+    assert spilt.busy == stays.busy
+    assert spilt.rate == stays.rate
+
+
 def test_more_cores_than_shards_share_them() -> None:
     demand = Demand(10.0, {Visit.TAKE: 0.1, Visit.PUT: 0.1})
     assert simulate(2 * SHARDS, demand).waiting[Kind.SHARD] > 0

@@ -61,7 +61,7 @@ def broken_promises(rates: Rates) -> list[str]:
             hits + rates.swaps["shelf_hint"].refused,
         ),
         "a batch given costs more than one shard lock": (
-            locks["shard_put"],
+            locks["shard_put"] + locks["shard_spill"],
             puts + locks["class_full"],
         ),
         "a refill takes the class lock although a batch was there": (

@@ -22,7 +22,7 @@ from typing import Final
 SHARDS: Final = 64
 """HAK_TRANSFER_SHARDS of core/transfer.h; a test compares the two."""
 NEIGHBOURS: Final = 8
-"""OTHERS_MAX of core/transfer.c: the shards that a refill looks at besides its own."""
+"""OTHERS_MAX of core/transfer.c: the shards that a refill or a flush looks at besides its own."""
 
 
 class Kind(StrEnum):
@@ -40,6 +40,7 @@ class Visit(StrEnum):
     TAKE = "shard_take"
     STEAL = "shard_steal"
     PUT = "shard_put"
+    SPILL = "shard_spill"  # a batch to another's shard, as the own one seemed to have no room
     REFILL = "class_refill"
     FULL = "class_full"
     PUSH = "class_push"
@@ -52,6 +53,7 @@ LOOKS: Final[Mapping[Visit, float]] = {
     Visit.TAKE: 1 / 16,
     Visit.STEAL: 1 / 16,
     Visit.PUT: 1 / 16,
+    Visit.SPILL: 1 / 16,
     Visit.REFILL: 1.0,
     Visit.FULL: 1.0,
 }
@@ -76,8 +78,9 @@ SECTIONS: Final[Mapping[Visit, Section]] = {
     Visit.TAKE: Section(60, 5, 230),
     Visit.STEAL: Section(60, 5, 230, 2),
     Visit.PUT: Section(60, 5, 230),
+    Visit.SPILL: Section(60, 5, 230, 2),
     Visit.REFILL: Section(400, 12, 230, 2),
-    Visit.FULL: Section(15, 2, 800, 3),
+    Visit.FULL: Section(15, 2, 800, 5),
     Visit.PUSH: Section(40, 4),
     Visit.SLAB: Section(350, 8),
     Visit.LARGE: Section(330, 8, 60, 1),
@@ -315,7 +318,7 @@ class _Machine:
 
     def _lock(self, core: _Core, visit: Visit) -> _Lock:
         own = core.number % len(self.shards)
-        if visit is Visit.STEAL:
+        if visit in (Visit.STEAL, Visit.SPILL):
             ahead = self.random.randint(1, NEIGHBOURS) if len(self.shards) > 1 else 0
             return self.shards[(own + ahead) % len(self.shards)]
         if visit in (Visit.TAKE, Visit.PUT):

@@ -87,7 +87,8 @@ class LockUse:
 LOCK_USES: Final[tuple[LockUse, ...]] = (
     LockUse("shard_take", Reach.PROCESSOR, "a refill looks in the transfer cache of its own processor"),
     LockUse("shard_steal", Reach.PROCESSOR, "a refill looks in the transfer cache of another processor"),
-    LockUse("shard_put", Reach.PROCESSOR, "a batch is given to the transfer cache"),
+    LockUse("shard_put", Reach.PROCESSOR, "a batch is given to the transfer cache of its own processor"),
+    LockUse("shard_spill", Reach.PROCESSOR, "a batch is given to that of another, as its own seemed full"),
     LockUse("shard_age", Reach.PROCESSOR, "batches that nobody needed go to their slabs"),
     LockUse("shard_look", Reach.PROCESSOR, "statistics, hak_owns, and a tick that counts idle blocks"),
     LockUse("class_refill", Reach.CLASS, "a refill that the transfer cache could not serve"),

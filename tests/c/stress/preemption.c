@@ -130,7 +130,7 @@ static void check_the_locks(void) {
     /* A batch taken whole, or given, is one lock of one shard; a lock more is one whose last batch went meanwhile. */
     CHECK_EQUAL(taken(HAK_LOCK_shard_take) + taken(HAK_LOCK_shard_steal), sum.transfer_hits + in_vain(HAK_SWAP_shelf_hint));
     CHECK_EQUAL(done(HAK_SWAP_shelf_hint), sum.transfer_hits);
-    CHECK_EQUAL(taken(HAK_LOCK_shard_put), sum.transfer_puts + taken(HAK_LOCK_class_full));
+    CHECK_EQUAL(taken(HAK_LOCK_shard_put) + taken(HAK_LOCK_shard_spill), sum.transfer_puts + taken(HAK_LOCK_class_full));
     /* The class lock is for what the shards could not do. */
     CHECK_EQUAL(taken(HAK_LOCK_class_refill), sum.refills - sum.transfer_hits);
     CHECK_EQUAL(taken(HAK_LOCK_class_full) + taken(HAK_LOCK_class_idle), sum.flushes - sum.transfer_puts);
@@ -144,7 +144,8 @@ static void check_the_locks(void) {
            " of %llu; leases undone %llu\n",
            (unsigned long long)losses[HAK_AT_LOCKED], (unsigned long long)losses[HAK_AT_UNLOCKING],
            (unsigned long long)losses[HAK_AT_READ], (unsigned long long)losses[HAK_AT_SWAPPED],
-           (unsigned long long)(waits(HAK_LOCK_shard_take) + waits(HAK_LOCK_shard_steal) + waits(HAK_LOCK_shard_put)),
+           (unsigned long long)(waits(HAK_LOCK_shard_take) + waits(HAK_LOCK_shard_steal) + waits(HAK_LOCK_shard_put) +
+                                waits(HAK_LOCK_shard_spill)),
            (unsigned long long)(waits(HAK_LOCK_class_refill) + waits(HAK_LOCK_class_full) + waits(HAK_LOCK_class_idle) + waits(HAK_LOCK_class_push)),
            (unsigned long long)(waits(HAK_LOCK_pool_slab) + waits(HAK_LOCK_pool_large)),
            (unsigned long long)in_vain(HAK_SWAP_slab_push), (unsigned long long)done(HAK_SWAP_slab_push),
