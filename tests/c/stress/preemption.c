@@ -190,4 +190,4 @@ static void sixty_four_threads_amid_ticks(void) { run_threads(64); }
 CHECK_MAIN(CASE(sixteen_threads), CASE(thirty_two_threads), CASE(sixty_four_threads),
            CASE_WITH(sixty_four_threads_without_room_in_their_caches, "HAKMEM_CACHE_LIMIT=64K"),
            CASE_WITH(sixty_four_threads_whose_slabs_come_and_go, "HAKMEM_CACHE_LIMIT=64K"),
-           CASE_WITH(sixty_four_threads_amid_ticks, "HAKMEM_PURGE_DELAY_MS=8", "HAKMEM_RETAIN=0"))
+           CASE_WITH(sixty_four_threads_amid_ticks, "HAKMEM_PURGE_DELAY_MS=40", "HAKMEM_RETAIN=0"))

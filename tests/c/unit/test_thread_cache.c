@@ -2,6 +2,7 @@
 #include <pthread.h>
 
 #include "../check.h"
+#include "budget.h"
 #include "options.h"
 #include "thread_cache.h"
 
@@ -10,7 +11,7 @@ static hak_cache_t cache, other;
 static void open_arena(void) {
     hak_options_read();
     CHECK(hak_arena_open((size_t)1 << 40, HAK_HUGE_SYSTEM));
-    hak_cache_set_sharers(1);
+    hak_budget_set_sharers(1);
 }
 
 /* Blocks in the list == limit - room. */
