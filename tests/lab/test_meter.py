@@ -110,8 +110,8 @@ def test_instructions_are_seen_as_processor_time(
 
 def test_context_switches_are_counted(run: Run, programs: Mapping[str, Path]) -> None:
     got = usage(run(Job((str(programs["switches"]), "500"))))
-    # A sleep that ends before the processor was given up is none; a busy machine adds some. Counted twice they
-    # would be a thousand.
+    # A sleep that ends before the processor was given up is none; a busy machine adds some. Counted twice
+    # they would be a thousand.
     assert 450 <= got.voluntary_switches < 1000
 
 
