@@ -6,6 +6,7 @@ from typing import Final
 from hakmem.cli.arguments import Parser
 from hakmem.cli.lab_arguments import (
     add_allocator_options,
+    add_effort_options,
     add_output_options,
     add_round_options,
     natural,
@@ -54,17 +55,14 @@ def _parser() -> Parser:
     )
     add_allocator_options(parser)
     much = parser.add_argument_group("how much")
-    effort = much.add_mutually_exclusive_group()
-    for choice in (Effort.QUICK, Effort.FULL):
-        effort.add_argument(
-            f"--{choice.value}",
-            action="store_const",
-            const=choice,
-            dest="effort",
-            help=f"as many rounds as take about {duration(BUDGET_S[choice])}, and at least"
+    add_effort_options(
+        much,
+        lambda choice: (
+            f"as many rounds as take about {duration(BUDGET_S[choice])}, and at least"
             f" {FEWEST_ROUNDS[choice]} (default: {duration(BUDGET_S[Effort.DEFAULT])},"
-            f" {FEWEST_ROUNDS[Effort.DEFAULT]})",
-        )
+            f" {FEWEST_ROUNDS[Effort.DEFAULT]})"
+        ),
+    )
     add_round_options(much)
     much.add_argument(
         "--warmup",

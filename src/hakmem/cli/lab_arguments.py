@@ -4,7 +4,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -81,16 +81,13 @@ def add_lab_options(parser: Parser, *, html: bool = True) -> None:
     """Adds the options of LabOptions; `html`: whether the command can write a page."""
     add_allocator_options(parser)
     much = parser.add_argument_group("how much")
-    effort = much.add_mutually_exclusive_group()
-    for choice in (Effort.QUICK, Effort.FULL):
-        effort.add_argument(
-            f"--{choice.value}",
-            action="store_const",
-            const=choice,
-            dest="effort",
-            help=f"{ROUNDS[choice]} rounds of {'short' if choice is Effort.QUICK else 'long'} runs"
-            f" (default: {ROUNDS[Effort.DEFAULT]} rounds)",
-        )
+    add_effort_options(
+        much,
+        lambda choice: (
+            f"{ROUNDS[choice]} rounds of {'short' if choice is Effort.QUICK else 'long'} runs"
+            f" (default: {ROUNDS[Effort.DEFAULT]} rounds)"
+        ),
+    )
     much.add_argument(
         "--timeout",
         type=seconds,
@@ -128,6 +125,15 @@ def add_allocator_options(
     )
     if baseline:
         who.add_argument("--baseline", metavar="NAME", help="what ratios refer to (default: system)")
+
+
+def add_effort_options(group: argparse._ArgumentGroup, told: Callable[[Effort], str]) -> None:
+    """Adds --quick and --full; `told`: what each means to the command, for the help."""
+    effort = group.add_mutually_exclusive_group()
+    for choice in (Effort.QUICK, Effort.FULL):
+        effort.add_argument(
+            f"--{choice.value}", action="store_const", const=choice, dest="effort", help=told(choice)
+        )
 
 
 def add_round_options(group: argparse._ArgumentGroup) -> None:
