@@ -151,7 +151,7 @@ static void place(uintptr_t base, size_t max_bytes, uintptr_t top) {
     hak_store_relaxed(&hak_arena.base, base);
     hak_arena.max_units = max_units;
     hak_arena.units = (hak_unit_t *)units;
-    hak_arena.dirty = (uint64_t *)dirty;
+    hak_arena.dirty = (_Atomic uint64_t *)dirty;
     hak_arena.live = (_Atomic uint64_t *)(dirty - max_units * LIVE_BITS / 8);
     /* Unit 0 stands for "none"; with larger pages what shares its page stays unused with it. */
     hak_arena.committed_units = hak_max(1, hak_os_page_size() >> HAK_UNIT_SHIFT);
@@ -217,20 +217,25 @@ bool hak_arena_open(size_t max_bytes, hak_huge_t policy) {
          at_ += n_)
 
 size_t hak_dirty_count(size_t unit, size_t count) {
-    uint64_t *word, mask;
+    _Atomic uint64_t *word;
+    uint64_t mask;
     size_t total = 0;
-    FOR_EACH_WORD(unit, count, word, mask) total += (size_t)__builtin_popcountl(*word & mask);
+    FOR_EACH_WORD(unit, count, word, mask) total += (size_t)__builtin_popcountl(hak_load_relaxed(word) & mask);
     return total;
 }
 
 void hak_dirty_set(size_t unit, size_t count) {
-    uint64_t *word, mask;
-    FOR_EACH_WORD(unit, count, word, mask) *word |= mask;
+    _Atomic uint64_t *word;
+    uint64_t mask;
+    FOR_EACH_WORD(unit, count, word, mask) {
+        if ((hak_load_relaxed(word) & mask) != mask) hak_or_relaxed(word, mask);
+    }
 }
 
 void hak_dirty_clear(size_t unit, size_t count) {
-    uint64_t *word, mask;
-    FOR_EACH_WORD(unit, count, word, mask) *word &= ~mask;
+    _Atomic uint64_t *word;
+    uint64_t mask;
+    FOR_EACH_WORD(unit, count, word, mask) hak_and_relaxed(word, ~mask);
 }
 
 size_t hak_dirty_run(size_t unit, size_t count, bool *dirty) {
@@ -238,7 +243,7 @@ size_t hak_dirty_run(size_t unit, size_t count, bool *dirty) {
     size_t n = 1;
     while (n < count) {
         size_t at = unit + n;
-        uint64_t word = hak_arena.dirty[at / 64];
+        uint64_t word = hak_load_relaxed(&hak_arena.dirty[at / 64]);
         uint64_t other = (*dirty ? ~word : word) >> (at % 64);
         size_t here = hak_min(64 - at % 64, count - n);
         if (other != 0) return n + hak_min((size_t)__builtin_ctzl(other), here);

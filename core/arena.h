@@ -27,6 +27,7 @@ typedef enum {
     HAK_UNIT_NONE,      /* never used, or inside a span */
     HAK_UNIT_FREE,      /* head of a free span in the pool */
     HAK_UNIT_FREE_LAST, /* its last unit, if it is not the head */
+    HAK_UNIT_STOCKED,   /* head of a free span in a stock; the units behind it are as those of a span in use */
     HAK_UNIT_PURGING,   /* head of a free span that is in no pool because its pages are being given back */
     HAK_UNIT_SLAB,
     HAK_UNIT_LARGE,
@@ -59,7 +60,7 @@ typedef struct hak_arena {
     _Atomic uintptr_t base;
     _Atomic size_t size; /* bytes from base that are committed; 0 before initialisation */
     hak_unit_t *units;
-    uint64_t *dirty; /* a bit a unit: its pages may be resident and not zero */
+    _Atomic uint64_t *dirty; /* a bit a unit: its pages may be resident and not zero */
     _Atomic uint64_t *live; /* debug flavour: a bit for each 16 bytes; see guard.h */
     size_t committed_units; /* units below are committed, or foreign and stepped over; the tables cover them */
     size_t frontier_units;  /* where the next commit begins: the same, or behind a foreign mapping */
@@ -99,7 +100,8 @@ static inline void hak_page_map_set(size_t unit, size_t count, unsigned class) {
     for (size_t i = 0; i < count; i++) hak_store_relaxed(hak_page_map(unit + i), (uint16_t)(class * HAK_BLOCK_ALIGN));
 }
 
-/* Dirty bits of a run of units; all under the span lock. */
+/* Dirty bits of a run of units, by whoever holds the run: under the span lock, or under that of the stock which has it. Runs of
+ * different holders share words, so a change is one atomic operation; it needs no order, since a run changes hands by locks. */
 size_t hak_dirty_count(size_t unit, size_t count);
 void hak_dirty_set(size_t unit, size_t count);
 void hak_dirty_clear(size_t unit, size_t count);

@@ -20,7 +20,7 @@ void hak_budget_set_sharers(uint32_t threads) { hak_store_relaxed(&budget.sharer
 void hak_budget_set_idle(size_t bytes) { hak_store_relaxed(&budget.idle_bytes, bytes); }
 
 static size_t budget_bytes(void) {
-    size_t used = hak_span_used_units() << HAK_UNIT_SHIFT;
+    size_t used = hak_stock_used_units() << HAK_UNIT_SHIFT;
     size_t live = used - hak_min(hak_load_relaxed(&budget.idle_bytes), used);
     size_t least = hak_max(BUDGET_LEAST, (size_t)hak_load_relaxed(&budget.sharers) * BUDGET_THREAD);
     return hak_min(hak_options.cache_limit, hak_max(live / BUDGET_PART, least));

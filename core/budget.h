@@ -1,5 +1,5 @@
 /* budget.h -- what all thread caches together may hold, and how much of it is leased.
- * May use: base, bits, atomic, counters, preempt, options, size_class, arena, span.
+ * May use: base, bits, atomic, counters, preempt, options, size_class, arena, span, stock.
  * The budget is min(cache_limit, max(live / 8, 2 MiB, 256 KiB a thread)); docs/design/limits.md. Any thread may call.
  *
  * First come, first served; who has more than an even share when the budget is used up gives some back at its next tick. So that
@@ -8,7 +8,7 @@
 #ifndef HAK_BUDGET_H
 #define HAK_BUDGET_H
 
-#include "span.h"
+#include "stock.h"
 
 /* What the budget depends on: how many threads share it, and how many bytes of spans in use are no live blocks. */
 void hak_budget_set_sharers(uint32_t threads);

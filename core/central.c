@@ -7,18 +7,23 @@ enum {
     PILES = 16,       /* slabs whose blocks are gathered before they are pushed; a power of two */
 };
 
+#define HAK_CLASS_FIGURE(id, text) _Atomic uint64_t id;
 typedef struct central {
     hak_lock_t lock;
     uint32_t current;     /* slab being carved, or 0 */
     uint32_t first;       /* list of slabs with free blocks */
-    hak_class_figures_t figures;
+    struct {
+        HAK_CLASS_COUNTERS(HAK_CLASS_FIGURE)
+        _Atomic uint64_t lock_waits;
+    } figures; /* written under the lock */
 } HAK_ALIGNED(64) central_t;
+#undef HAK_CLASS_FIGURE
 
 static central_t centrals[HAK_CLASS_COUNT];
 
 static central_t *enter(unsigned c, hak_lock_use_t use) {
     central_t *central = &centrals[c];
-    if (!hak_lock_for(&central->lock, use)) central->figures.lock_waits++;
+    if (!hak_lock_for(&central->lock, use)) hak_figure_add(&central->figures.lock_waits, 1);
     return central;
 }
 
@@ -51,7 +56,7 @@ static void look_again(central_t *central, unsigned c, size_t unit, uint64_t sta
         hak_chain_t all = hak_slab_take(unit);
         HAK_ASSERT(all.count == free_blocks);
         (void)all;
-        central->figures.slabs_retired++;
+        hak_figure_add(&central->figures.slabs_retired, 1);
         hak_slab_retire(unit, stamp_ms);
     } else if (!slab->listed) {
         list_add(central, unit);
@@ -121,7 +126,7 @@ static hak_chain_t carve(central_t *central, unsigned c, uint32_t most, hak_sour
     drop_current(central, c, 0);
     central->current = (uint32_t)hak_slab_make(c);
     if (central->current == 0) return chain;
-    central->figures.slabs_made++;
+    hak_figure_add(&central->figures.slabs_made, 1);
     *source = HAK_FROM_SPAN;
     return hak_slab_carve(central->current, most);
 }
@@ -138,8 +143,8 @@ static hak_chain_t get_from_slabs(unsigned c, uint32_t most, hak_source_t *sourc
         if (hak_slab_free_count(hak_unit(unit)) == 0) list_remove(central, unit);
     }
     if (out.count == 0) out = carve(central, c, most, source);
-    central->figures.refills++;
-    central->figures.refilled_blocks += out.count;
+    hak_figure_add(&central->figures.refills, 1);
+    hak_figure_add(&central->figures.refilled_blocks, out.count);
     hak_unlock(&central->lock);
     return out;
 }
@@ -185,21 +190,18 @@ void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
     for (int i = 0; i < PILES; i++) push_pile(c, &piles[i], stamp_ms);
 }
 
-static void settle(unsigned c, hak_chain_t chain, uint64_t stamp_ms, hak_lock_use_t use) {
-    central_t *central = enter(c, use);
-    central->figures.flushes++;
-    central->figures.flushed_blocks += chain.count;
+void hak_central_settle(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
+    if (chain.count == 0) return;
+    central_t *central = enter(c, HAK_LOCK_class_idle);
+    hak_figure_add(&central->figures.flushes, 1);
+    hak_figure_add(&central->figures.flushed_blocks, chain.count);
     hak_unlock(&central->lock);
     hak_central_push(c, chain, stamp_ms);
 }
 
-void hak_central_settle(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
-    if (chain.count != 0) settle(c, chain, stamp_ms, HAK_LOCK_class_idle);
-}
-
 bool hak_central_put(unsigned c, hak_chain_t chain) {
     if (chain.count == 0 || hak_transfer_put(c, chain)) return true;
-    settle(c, chain, hak_os_now_ms(), HAK_LOCK_class_full);
+    hak_central_push(c, chain, hak_os_now_ms());
     return false;
 }
 
@@ -214,7 +216,7 @@ static void release_idle_current(unsigned c, uint64_t stamp_ms) {
 }
 
 void hak_central_age(unsigned c, bool all, uint64_t stamp_ms) {
-    for (uint32_t shard = 0; shard < hak_transfer_shards(); shard++) {
+    for (uint32_t shard = 0; shard < hak_shard_count(); shard++) {
         void *idle[HAK_TRANSFER_DEPTH];
         uint32_t count = hak_transfer_drop(shard, c, all, idle);
         for (uint32_t i = 0; i < count; i++) hak_central_push(c, (hak_chain_t){idle[i], hak_batch_count(idle[i])}, stamp_ms);
@@ -223,16 +225,18 @@ void hak_central_age(unsigned c, bool all, uint64_t stamp_ms) {
 }
 
 hak_class_figures_t hak_central_figures(unsigned c) {
-    hak_transfer_figures_t transfer = hak_transfer_figures(c);
-    central_t *central = enter(c, HAK_LOCK_class_look);
-    hak_class_figures_t figures = central->figures;
-    hak_unlock(&central->lock);
+    const hak_transfer_figures_t transfer = hak_transfer_figures(c);
+    const central_t *central = &centrals[c];
+#define HAK_READ(id, text) .id = hak_load_relaxed(&central->figures.id),
+    hak_class_figures_t figures = {HAK_CLASS_COUNTERS(HAK_READ).lock_waits = hak_load_relaxed(&central->figures.lock_waits)};
+#undef HAK_READ
     figures.refills += transfer.hits;
     figures.refilled_blocks += transfer.hit_blocks;
-    figures.flushes += transfer.puts;
-    figures.flushed_blocks += transfer.put_blocks;
+    figures.flushes += transfer.puts + transfer.full;
+    figures.flushed_blocks += transfer.put_blocks + transfer.full_blocks;
     figures.transfer_hits = transfer.hits;
     figures.transfer_puts = transfer.puts;
+    figures.transfer_full = transfer.full;
     figures.transfer_blocks = transfer.blocks;
     figures.lock_waits += transfer.lock_waits;
     return figures;

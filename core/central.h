@@ -1,5 +1,5 @@
 /* central.h -- the central store: per size class the transfer cache, and behind it the slabs with free blocks.
- * May use: base, bits, atomic, counters, diag, os, lock, size_class, arena, span, slab, transfer.
+ * May use: base, bits, atomic, counters, diag, os, lock, size_class, arena, span, stock, slab, transfer.
  * Any thread may call; a class's lock guards its list of slabs and its current slab.
  *
  * Batches go to the transfer cache first, from which the next refill takes them whole; only what does not fit there, or stays
@@ -36,6 +36,7 @@ void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms);
 /* Moves the batches that nobody needed since the last call (or all of them) to their slabs. */
 void hak_central_age(unsigned c, bool all, uint64_t stamp_ms);
 
+/* Without a lock: what other threads do at the moment may be half in them. */
 hak_class_figures_t hak_central_figures(unsigned c);
 /* Blocks that the central store holds: in batches, in slabs' lists, and those that were never carved. A little less after calls
  * of threads without a cache, which are not counted. */

@@ -38,6 +38,11 @@ static inline void hak_tally_swap(hak_swap_t place, bool at_once) {
     if (HAK_COUNT) hak_tally(&hak_swap_tallies[place], at_once);
 }
 
+/* A figure that is written under a lock, and read by anyone without it. */
+static inline void hak_figure_add(_Atomic uint64_t *figure, uint64_t n) {
+    hak_store_relaxed(figure, hak_load_relaxed(figure) + n);
+}
+
 static inline void hak_count(hak_counter_t counter, uint64_t n) { hak_add_relaxed(&hak_counters[counter], n); }
 
 #endif

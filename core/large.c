@@ -73,7 +73,7 @@ static size_t units_of(size_t size) { return (size + HAK_UNIT_SIZE - 1) >> HAK_U
 
 void *hak_large_alloc(size_t size, size_t alignment, bool *zero) {
     size_t units = hak_max(units_of(size), 1);
-    size_t unit = hak_span_alloc(units, hak_max(alignment >> HAK_UNIT_SHIFT, 1), HAK_UNIT_LARGE, zero);
+    size_t unit = hak_stock_take(units, hak_max(alignment >> HAK_UNIT_SHIFT, 1), HAK_UNIT_LARGE, zero);
     if (HAK_UNLIKELY(unit == 0)) {
         *zero = true;
         return outside_alloc(size, alignment);
@@ -92,7 +92,7 @@ void hak_large_free(size_t unit) {
     size_t units = hak_unit(unit)->units;
     hak_page_map_set(unit, 1, 0);
     hak_count(HAK_COUNTER_large_frees, 1);
-    hak_span_free(unit, units, stamp_of(units << HAK_UNIT_SHIFT));
+    hak_stock_give(unit, units, stamp_of(units << HAK_UNIT_SHIFT));
 }
 
 bool hak_large_resize(size_t unit, size_t size) {
@@ -102,7 +102,7 @@ bool hak_large_resize(size_t unit, size_t size) {
         return true;
     }
     bool zero;
-    return want == have || hak_span_extend(unit, want, &zero);
+    return want == have || hak_stock_extend(unit, want, &zero);
 }
 
 void *hak_large_move(size_t unit, size_t size) {
@@ -124,7 +124,7 @@ void *hak_large_move(size_t unit, size_t size) {
     hak_add_relaxed(&moves, 1);
     hak_page_map_set(unit, 1, 0);
     hak_count(HAK_COUNTER_large_frees, 1);
-    hak_span_free(unit, 0, 0); /* what was moved away left zero pages */
+    hak_stock_give(unit, 0, 0); /* what was moved away left zero pages */
     return to;
 }
 

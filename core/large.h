@@ -1,10 +1,10 @@
 /* large.h -- blocks above 32 KiB: a span each; what the arena cannot hold is a mapping of its own, in a locked list.
- * May use: base, bits, atomic, counters, diag, os, lock, options, size_class, arena, span.
+ * May use: base, bits, atomic, counters, diag, os, lock, options, size_class, arena, span, stock.
  * Sizes are bytes; a large block is as long as its span. Any thread may call. */
 #ifndef HAK_LARGE_H
 #define HAK_LARGE_H
 
-#include "span.h"
+#include "stock.h"
 
 /* NULL if there is no memory. `alignment` is a power of two. *zero: every byte is zero. */
 void *hak_large_alloc(size_t size, size_t alignment, bool *zero);

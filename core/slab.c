@@ -16,7 +16,7 @@ static void *head_of(size_t slab, uint32_t word) {
 size_t hak_slab_make(unsigned c) {
     const hak_class_t *class = &hak_classes[c];
     bool zero;
-    size_t unit = hak_span_alloc(class->units, 1, HAK_UNIT_SLAB, &zero);
+    size_t unit = hak_stock_take(class->units, 1, HAK_UNIT_SLAB, &zero);
     if (unit == 0) return 0;
     hak_unit_t *slab = hak_unit(unit);
     hak_store_relaxed(&slab->class, (uint8_t)c);
@@ -35,7 +35,7 @@ void hak_slab_retire(size_t unit, uint64_t stamp_ms) {
     size_t touched = (size_t)hak_slab_carved(slab) * hak_classes[c].size;
     hak_page_map_set(unit, hak_classes[c].units, 0);
     hak_store_relaxed(&slab->class, 0);
-    hak_span_free(unit, (touched + HAK_UNIT_SIZE - 1) >> HAK_UNIT_SHIFT, stamp_ms);
+    hak_stock_give(unit, (touched + HAK_UNIT_SIZE - 1) >> HAK_UNIT_SHIFT, stamp_ms);
 }
 
 bool hak_slab_is_block(size_t slab, const void *block) {

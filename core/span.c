@@ -19,6 +19,7 @@ enum {
     PURGE_RUNS_MAX = PURGE_CHUNK / 2,
     SHRINK_LEAST = 512,    /* units: what the end of a limited arena gives back at once, 8 MiB */
     SHRINK_TRIGGER = 3,    /* units: spans from here on are large blocks and the biggest slabs */
+    RUNS_MAX = 32,         /* spans that a stock gets at once */
 };
 
 static struct {
@@ -29,8 +30,8 @@ static struct {
     uint64_t nonempty[(BINS + 63) / 64];
     uint32_t bins[BINS];
     bool purge_keeps, purge_probed; /* whether the system keeps what should be zero, and whether that is known */
-    bool limited; /* RLIMIT_AS is set, as of limit_ms */
-    uint64_t limit_ms;
+    _Atomic bool limited; /* RLIMIT_AS is set, as of limit_ms */
+    _Atomic uint64_t limit_ms;
 } pool;
 
 /* Figures: written under the lock, read by anyone. */
@@ -54,11 +55,9 @@ static unsigned next_nonempty(unsigned bin) {
 }
 
 static hak_unit_kind_t kind_of(size_t unit) { return (hak_unit_kind_t)hak_load_relaxed(&hak_unit(unit)->kind); }
-static hak_lock_use_t use_by(hak_unit_kind_t kind) { return kind == HAK_UNIT_SLAB ? HAK_LOCK_pool_slab : HAK_LOCK_pool_large; }
 static void set_kind(size_t unit, hak_unit_kind_t kind) { hak_store_relaxed(&hak_unit(unit)->kind, (uint8_t)kind); }
 
-/* Sets what neighbours and look-ups read of a span: both ends. */
-static void set_ends(size_t unit, size_t units, hak_unit_kind_t kind) {
+void hak_span_mark(size_t unit, size_t units, hak_unit_kind_t kind) {
     hak_unit_t *head = hak_unit(unit), *last = hak_unit(unit + units - 1);
     hak_store_relaxed(&last->head, (uint32_t)unit);
     hak_store_relaxed(&last->kind, (uint8_t)(kind == HAK_UNIT_FREE ? HAK_UNIT_FREE_LAST : HAK_UNIT_NONE));
@@ -111,7 +110,7 @@ static uint32_t pool_remove(size_t unit) {
 
 static void pool_insert(size_t unit, size_t units, size_t dirty, uint64_t stamp_ms, uint32_t older) {
     hak_unit_t *span = hak_unit(unit);
-    set_ends(unit, units, HAK_UNIT_FREE);
+    hak_span_mark(unit, units, HAK_UNIT_FREE);
     span->free.dirty = (uint32_t)dirty;
     span->free.stamp_ms = stamp_ms;
     span->age_listed = false;
@@ -126,8 +125,11 @@ static void pool_insert(size_t unit, size_t units, size_t dirty, uint64_t stamp_
     if (dirty != 0) age_insert(unit, older);
 }
 
-/* Inserts a free run, made one with its free neighbours. The part with the most dirty units gives stamp and place. */
+/* Inserts a free run, made one with its free neighbours. The part with the most dirty units gives stamp and place. What comes
+ * out of a stock has been free for a while already; it counts as free since the newest of the others was, so that the list
+ * stays in order. */
 static void pool_merge(size_t unit, size_t units, size_t dirty, uint64_t stamp_ms) {
+    if (stamp_ms != 0 && pool.newest != 0) stamp_ms = hak_max(stamp_ms, hak_unit(pool.newest)->free.stamp_ms);
     size_t before = 0, after = unit + units;
     if (kind_of(unit - 1) == HAK_UNIT_FREE) before = unit - 1;
     if (kind_of(unit - 1) == HAK_UNIT_FREE_LAST) before = hak_load_relaxed(&hak_unit(unit - 1)->head);
@@ -157,8 +159,7 @@ static void pool_merge(size_t unit, size_t units, size_t dirty, uint64_t stamp_m
     pool_insert(unit, units, dirty + dirty_before + dirty_after, stamp_ms, older);
 }
 
-/* First unit of an aligned run of `units` within the span, or 0. */
-static size_t fit(size_t span, size_t units, size_t alignment) {
+size_t hak_span_fit(size_t span, size_t units, size_t alignment) {
     size_t base = hak_arena_base() >> HAK_UNIT_SHIFT; /* addresses are aligned, not units */
     size_t first = hak_round_up(base + span, alignment) - base;
     return first + units <= span + hak_unit(span)->units ? first : 0;
@@ -170,7 +171,7 @@ static size_t find(size_t units, size_t alignment) {
         size_t best = 0;
         int looked = 0;
         for (size_t span = pool.bins[bin]; span != 0 && looked < SEARCH_MAX; span = hak_unit(span)->next, looked++) {
-            if (fit(span, units, alignment) == 0) continue;
+            if (hak_span_fit(span, units, alignment) == 0) continue;
             if (best == 0 || hak_unit(span)->units < hak_unit(best)->units) best = span;
             if (bin <= EXACT) break; /* all of one length */
         }
@@ -203,7 +204,7 @@ static bool carve_out(size_t span, size_t unit, size_t units, hak_unit_kind_t ki
     uint32_t older = pool_remove(span);
     size_t dirty_here = dirty == 0 ? 0 : hak_dirty_count(unit, units);
     size_t left = unit - span, right = end - (unit + units);
-    set_ends(unit, units, kind);
+    hak_span_mark(unit, units, kind);
     size_t dirty_left = dirty == 0 || left == 0 ? 0 : hak_dirty_count(span, left);
     if (left != 0) pool_insert(span, left, dirty_left, stamp, older);
     if (right != 0) pool_insert(unit + units, right, dirty - dirty_here - dirty_left, stamp, older);
@@ -211,14 +212,18 @@ static bool carve_out(size_t span, size_t unit, size_t units, hak_unit_kind_t ki
     return dirty_here == 0;
 }
 
-size_t hak_span_alloc(size_t units, size_t alignment, hak_unit_kind_t kind, bool *zero) {
-    if (units == 0 || units > hak_arena.max_units || alignment > hak_arena.max_units) return 0;
-    hak_lock_for(&pool.lock, use_by(kind));
-    size_t unit = 0;
+static size_t find_or_grow(size_t units, size_t alignment, hak_growth_t growth) {
     size_t span = find(units, alignment);
-    if (span == 0 && grow(units + (alignment - 1))) span = find(units, alignment);
+    return span == 0 && growth == HAK_MAY_GROW && grow(units + (alignment - 1)) ? find(units, alignment) : span;
+}
+
+size_t hak_span_alloc(size_t units, size_t alignment, hak_growth_t growth, hak_unit_kind_t kind, bool *zero) {
+    if (units == 0 || units > hak_arena.max_units || alignment > hak_arena.max_units) return 0;
+    hak_lock_for(&pool.lock, HAK_LOCK_pool_large);
+    size_t unit = 0;
+    size_t span = find_or_grow(units, alignment, growth);
     if (span != 0) {
-        unit = fit(span, units, alignment);
+        unit = hak_span_fit(span, units, alignment);
         *zero = carve_out(span, unit, units, kind);
         add(&pool.used_units, units);
     }
@@ -226,12 +231,13 @@ size_t hak_span_alloc(size_t units, size_t alignment, hak_unit_kind_t kind, bool
     return unit;
 }
 
-/* RLIMIT_AS may change at any time; it is asked for once in each tick of the coarse clock. */
-static bool is_limited(void) {
+/* RLIMIT_AS may change at any time; it is asked for once in each tick of the coarse clock. Relaxed: threads that look at once
+ * may ask twice, or use the answer of the tick before. */
+bool hak_span_is_limited(void) {
     uint64_t now_ms = hak_os_now_ms();
-    if (now_ms != pool.limit_ms) pool.limited = hak_os_address_space_is_limited();
-    pool.limit_ms = now_ms;
-    return pool.limited;
+    if (now_ms != hak_load_relaxed(&pool.limit_ms)) hak_store_relaxed(&pool.limited, hak_os_address_space_is_limited());
+    hak_store_relaxed(&pool.limit_ms, now_ms);
+    return hak_load_relaxed(&pool.limited);
 }
 
 /* Where address space is limited, a free span at the arena's end goes back at once: threads' stacks and files may need it. */
@@ -239,11 +245,11 @@ static void shrink(void) {
     size_t last = hak_arena.committed_units - 1;
     size_t unit = kind_of(last) == HAK_UNIT_FREE_LAST ? hak_load_relaxed(&hak_unit(last)->head) : last;
     if (kind_of(unit) != HAK_UNIT_FREE || hak_unit(unit)->units < SHRINK_LEAST) return;
-    if (!is_limited()) return;
+    if (!hak_span_is_limited()) return;
     size_t units = hak_unit(unit)->units;
     uint64_t stamp_ms = hak_unit(unit)->free.stamp_ms;
     uint32_t older = pool_remove(unit);
-    set_ends(unit, units, HAK_UNIT_NONE);
+    hak_span_mark(unit, units, HAK_UNIT_NONE);
     size_t left = hak_arena_shrink(unit) - unit;
     if (left != 0) pool_insert(unit, left, hak_dirty_count(unit, left), stamp_ms, older);
     count_superslabs(HAK_COUNTER_superslabs_returned, unit + left, units - left);
@@ -257,9 +263,48 @@ static void release(size_t unit, size_t units, size_t dirty, uint64_t stamp_ms) 
 }
 
 void hak_span_free(size_t unit, size_t dirty, uint64_t stamp_ms) {
-    hak_lock_for(&pool.lock, use_by(HAK_COUNT ? kind_of(unit) : HAK_UNIT_NONE));
+    hak_lock_for(&pool.lock, HAK_LOCK_pool_large);
     release(unit, hak_unit(unit)->units, dirty, stamp_ms);
     hak_unlock(&pool.lock);
+}
+
+/* A chain of free spans, the first of which is what is wanted; the others are as long, or longer. */
+static size_t take_runs(const hak_span_want_t *want) {
+    size_t chain = 0, last = 0, units = 0, dirty = 0;
+    size_t span = find_or_grow(want->units, want->alignment, HAK_MAY_GROW);
+    for (int i = 0; span != 0 && i < RUNS_MAX; i++) {
+        size_t run = chain == 0 ? hak_span_fit(span, want->units, want->alignment) : span;
+        size_t room = want->most - units;
+        if (hak_unit(span)->free.dirty != 0) room = hak_min(room, want->most_dirty - hak_min(dirty, want->most_dirty));
+        if (chain == 0) room = hak_max(room, want->units);
+        size_t length = hak_min(span + hak_unit(span)->units - run, room);
+        if (length < want->units) break;
+        uint64_t stamp_ms = hak_unit(span)->free.stamp_ms;
+        bool zero = carve_out(span, run, length, HAK_UNIT_STOCKED);
+        add(&pool.used_units, length);
+        hak_unit_t *head = hak_unit(run);
+        head->free.dirty = zero ? 0 : (uint32_t)hak_dirty_count(run, length);
+        head->free.stamp_ms = stamp_ms;
+        head->next = 0;
+        if (chain == 0) chain = run;
+        else hak_unit(last)->next = (uint32_t)run;
+        last = run;
+        units += length;
+        dirty += head->free.dirty;
+        span = units < want->most ? find(want->units, 1) : 0;
+    }
+    return chain;
+}
+
+size_t hak_span_trade(size_t back, const hak_span_want_t *want, hak_lock_use_t use) {
+    hak_lock_for(&pool.lock, use);
+    for (size_t unit = back, next; unit != 0; unit = next) {
+        next = hak_unit(unit)->next;
+        release(unit, hak_unit(unit)->units, 0, hak_unit(unit)->free.stamp_ms);
+    }
+    size_t chain = want != NULL ? take_runs(want) : 0;
+    hak_unlock(&pool.lock);
+    return chain;
 }
 
 bool hak_span_extend(size_t unit, size_t units, bool *zero) {
@@ -279,7 +324,7 @@ bool hak_span_extend(size_t unit, size_t units, bool *zero) {
         hak_unit_kind_t kind = kind_of(unit);
         *zero = carve_out(after, after, more, HAK_UNIT_NONE);
         set_kind(after - 1, HAK_UNIT_NONE);
-        set_ends(unit, units, kind);
+        hak_span_mark(unit, units, kind);
         add(&pool.used_units, more);
     }
     hak_unlock(&pool.lock);
@@ -289,7 +334,7 @@ bool hak_span_extend(size_t unit, size_t units, bool *zero) {
 void hak_span_shorten(size_t unit, size_t units, uint64_t stamp_ms) {
     hak_lock_for(&pool.lock, HAK_LOCK_pool_large);
     size_t have = hak_unit(unit)->units;
-    set_ends(unit, units, kind_of(unit));
+    hak_span_mark(unit, units, kind_of(unit));
     release(unit + units, have - units, have - units, stamp_ms);
     hak_unlock(&pool.lock);
 }
@@ -316,7 +361,7 @@ static size_t purge_take(size_t keep, uint64_t before_ms, run_t runs[PURGE_RUNS_
     if (lead != 0) pool_insert(unit, lead, 0, stamp, older);
     unit += lead;
     if (units - lead > size) pool_insert(unit + size, units - lead - size, dirty - dirty_here, stamp, older);
-    set_ends(unit, size, HAK_UNIT_PURGING);
+    hak_span_mark(unit, size, HAK_UNIT_PURGING);
     *run_count = 0;
     for (size_t at = 0; at < size;) {
         size_t n = hak_dirty_run(unit + at, size - at, &is_dirty);

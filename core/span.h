@@ -17,11 +17,31 @@ typedef struct hak_span_totals {
     size_t dirty_units; /* of the free ones: may be resident */
 } hak_span_totals_t;
 
-/* A run of `units` units whose address is a multiple of `alignment` units; 0 if the system gives no more memory.
+typedef enum { HAK_MAY_GROW, HAK_MAY_NOT_GROW } hak_growth_t;
+
+/* A run of `units` units whose address is a multiple of `alignment` units; 0 if the system gives no more memory, or the
+ * pool has no such run and the arena may not grow for it.
  * *zero tells that every byte of it is zero. The head's kind is set to `kind`. */
-size_t hak_span_alloc(size_t units, size_t alignment, hak_unit_kind_t kind, bool *zero);
+size_t hak_span_alloc(size_t units, size_t alignment, hak_growth_t growth, hak_unit_kind_t kind, bool *zero);
 /* Gives a span back. Its first `dirty` units may have been written to. `stamp_ms`: since when it has been unused. */
 void hak_span_free(size_t unit, size_t dirty, uint64_t stamp_ms);
+/* What a stock wants of the pool: a run of `units` units on a multiple of `alignment`, and with it, if they are there, further
+ * units in spans as long or longer, up to `most` in all, of which about `most_dirty` may be dirty. */
+typedef struct hak_span_want {
+    size_t units, alignment, most, most_dirty;
+} hak_span_want_t;
+
+/* Under one lock: gives the spans of the chain `back` to the pool, whose dirty bits are set; and then takes what is wanted, if
+ * `want` is not NULL, growing the arena if need be. The chain of what it took, the wanted run first; 0 if there is none. Chains
+ * are linked by `next` and end with 0; each head tells length, dirty units and stamp. */
+size_t hak_span_trade(size_t back, const hak_span_want_t *want, hak_lock_use_t use);
+/* First unit of an aligned run of `units` within the span, or 0. */
+size_t hak_span_fit(size_t span, size_t units, size_t alignment);
+/* Sets what neighbours and look-ups read of a span: both ends. By who holds it. */
+void hak_span_mark(size_t unit, size_t units, hak_unit_kind_t kind);
+/* True if RLIMIT_AS is set: then free memory goes back as soon as it can. */
+bool hak_span_is_limited(void);
+
 /* Makes a span longer by taking the free span behind it; false if there is none that suffices. *zero: the new part is zero. */
 bool hak_span_extend(size_t unit, size_t units, bool *zero);
 /* Gives back all but the first `units` units of a span. */

@@ -110,7 +110,7 @@ static uint64_t bytes_of(uint64_t units) { return units << HAK_UNIT_SHIFT; }
 
 static void add_totals(snapshot_t *snapshot) {
     hak_totals_t *totals = &snapshot->totals;
-    hak_span_totals_t spans = hak_span_totals();
+    hak_span_totals_t spans = hak_stock_totals();
     totals->large = bytes_of(snapshot->large_units) + hak_outside_bytes();
     totals->live = totals->large;
     totals->free = bytes_of(spans.free_units);
@@ -140,10 +140,9 @@ static snapshot_t *take_snapshot(void) {
     if (!hak_thread_open()) return NULL;
     snapshot_t *snapshot = hak_os_map(NULL, hak_round_up(sizeof *snapshot, hak_os_page_size()));
     if (snapshot == NULL) return NULL;
-    /* Before all else, and the swaps after it: a counter of what happens under a lock is then never behind the lock's own,
-     * since reading it takes that lock. */
+    /* Before all else, and the swaps after it: what happens meanwhile may be in the figures and not in these. */
     copy_tallies(snapshot->locks, hak_lock_tallies, HAK_LOCK_USE_COUNT);
-    hak_span_visit(visit_span, snapshot);
+    hak_stock_visit(visit_span, snapshot);
     hak_thread_visit(visit_cache, snapshot, true);
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) snapshot->classes[c].figures = hak_central_figures(c);
     for (unsigned c = 0; HAK_COUNT && c < HAK_CALL_CLASSES; c++) {

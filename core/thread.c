@@ -104,11 +104,13 @@ static void before_fork(void) {
     hak_lock(&registry.lock);
     hak_central_before_fork();
     hak_large_before_fork();
+    hak_stock_before_fork();
     hak_span_before_fork();
 }
 
 static void after_fork_in_parent(void) {
     hak_span_after_fork(false);
+    hak_stock_after_fork(false);
     hak_large_after_fork(false);
     hak_central_after_fork(false);
     hak_unlock(&registry.lock);
@@ -121,6 +123,7 @@ static void after_fork_in_parent(void) {
 static void after_fork_in_child(void) {
     if (_IO_list_resetlock != NULL) _IO_list_resetlock();
     hak_span_after_fork(true);
+    hak_stock_after_fork(true);
     hak_large_after_fork(true);
     hak_central_after_fork(true);
     hak_lock_reset(&registry.lock);

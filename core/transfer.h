@@ -1,25 +1,21 @@
 /* transfer.h -- the transfer cache: whole batches on their way between threads, in a shard for each processor.
- * May use: base, bits, atomic, os, lock, size_class.
+ * May use: base, bits, atomic, counters, os, lock, shard, size_class.
  *
  * A batch is a chain that moves as one; its count stands in the second word of its first block. A thread puts batches into its
  * processor's shard and takes them from there, last in first out a class, so that lock, list and blocks stay in that
- * processor's cache. Which shard a thread meets is a hint (the thread may be moved at any moment) on which nothing but speed
- * depends. A thread whose shard has nothing, or no room, looks at a few others.
+ * processor's cache. A thread whose shard has nothing, or no room, looks at a few others.
  * Invariant of a shelf, the part of a shard for one class: low <= count <= the class's batches <= HAK_TRANSFER_DEPTH. */
 #ifndef HAK_TRANSFER_H
 #define HAK_TRANSFER_H
 
-#include "lock.h"
+#include "shard.h"
 #include "size_class.h"
-
-enum {
-    HAK_TRANSFER_SHARDS = 64, /* further processors share them; memory is touched where they are used */
-};
 
 typedef struct hak_transfer_figures {
     uint64_t blocks; /* there now */
     uint64_t hits, hit_blocks;
     uint64_t puts, put_blocks;
+    uint64_t full, full_blocks; /* batches that found no room, and their blocks */
     uint64_t lock_waits;
 } hak_transfer_figures_t;
 
@@ -31,12 +27,11 @@ hak_chain_t hak_transfer_take(unsigned c);
 /* Keeps a batch; false if there is no room for it. */
 bool hak_transfer_put(unsigned c, hak_chain_t chain);
 
-/* Shards are numbered from 0; those from here on were never used. */
-uint32_t hak_transfer_shards(void);
 /* Takes the batches of a shelf that nobody needed since the last call, or all; their number. */
 uint32_t hak_transfer_drop(uint32_t shard, unsigned c, bool all, void *idle[HAK_TRANSFER_DEPTH]);
 /* Calls `visit` for every batch of a class. */
 void hak_transfer_visit(unsigned c, void (*visit)(void *batch, void *context), void *context);
+/* Without a lock: what other threads do at the moment may be half in them. */
 hak_transfer_figures_t hak_transfer_figures(unsigned c);
 
 void hak_transfer_before_fork(void);

@@ -24,7 +24,9 @@ static struct {
 } state HAK_ALIGNED(64);
 
 static size_t retained_units(void) { return hak_options.retain >> HAK_UNIT_SHIFT; }
-static bool in_debt(void) { return hak_span_dirty_units() > retained_units(); }
+/* What stocks have beyond their part of that is theirs by the size of the heap (stock.c), and no debt. */
+static size_t dirty_units(void) { return hak_span_dirty_units() + hak_min(hak_stock_dirty_units(), retained_units() / 2); }
+static bool in_debt(void) { return dirty_units() > retained_units(); }
 
 static uint64_t tick_ms(void) { return hak_min(hak_options.purge_delay_ms / 2, TICK_MAX_MS); }
 
@@ -62,6 +64,7 @@ static void collect_idle(hak_cache_t *cache) {
         idle_bytes += hak_central_idle(c) * hak_classes[c].size;
     }
     hak_budget_set_idle(idle_bytes);
+    hak_stock_empty();
 }
 
 static void tick(hak_cache_t *cache, uint64_t now_ms, uint64_t budget_ns) {
@@ -144,7 +147,7 @@ static bool skips(struct hak_pace *pace) {
 }
 
 static void watch_debt(hak_cache_t *cache, uint64_t now_ms) {
-    size_t dirty = hak_span_dirty_units();
+    size_t dirty = dirty_units();
     bool grows = debt_grows(cache, dirty, now_ms);
     if (dirty <= retained_units() && !is_unsettled(cache, now_ms)) {
         if (hak_thread_is_trapped()) hak_thread_set_trap(cache, false);
@@ -185,7 +188,7 @@ void hak_upkeep_trapped(hak_cache_t *cache) {
 }
 
 size_t hak_upkeep_overdue_units(void) {
-    return hak_span_overdue_units(before(hak_os_now_ms(), hak_options.purge_delay_ms + tick_ms()));
+    return hak_stock_overdue_units(before(hak_os_now_ms(), hak_options.purge_delay_ms + tick_ms()));
 }
 
 bool hak_upkeep_trim(hak_cache_t *cache, size_t pad) {
@@ -193,5 +196,6 @@ bool hak_upkeep_trim(hak_cache_t *cache, size_t pad) {
     if (cache != NULL) hak_cache_flush(cache);
     hak_thread_visit(visit_steal, &long_ago, true);
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) hak_central_age(c, true, long_ago);
+    hak_stock_empty();
     return hak_span_purge(pad >> HAK_UNIT_SHIFT, UINT64_MAX, UINT64_MAX);
 }

@@ -35,10 +35,10 @@ def test_a_batch_costs_one_shard_lock_and_a_slab_one_lock_of_the_pool(
     taken = locks["shard_take"] + locks["shard_steal"]
     assert taken == run.total("transfer_hits") + run.swaps["shelf_hint"].refused
     given = locks["shard_put"] + locks["shard_spill"]
-    assert given == run.total("transfer_puts") + locks["class_full"]
+    assert given == run.total("transfer_puts") + run.total("transfer_full")
     assert locks["class_refill"] == run.total("refills") - run.total("transfer_hits")
-    assert locks["pool_slab"] == run.total("slabs_made") + run.total("slabs_retired")
-    assert locks["pool_large"] == run.process["large_allocs"] + run.process["large_frees"]
+    assert locks["stock_slab"] == run.total("slabs_made") + run.total("slabs_retired")
+    assert locks["stock_large"] + locks["pool_large"] == run.process["large_allocs"] + run.process["large_frees"]
     # Every thread comes and goes: two locks when it starts, one when it ends. The rest are ticks.
     started = run.process["threads_started"]
     assert locks["registry"] >= 2 * started + run.process["threads_ended"]
@@ -71,7 +71,7 @@ def test_a_run_becomes_the_average_operation(tmp_path: Path) -> None:
 def test_a_lock_too_many_is_told(tmp_path: Path) -> None:
     run = counted("server_mix 16 5000", tmp_path)
     shards = ("shard_take", "shard_put", "shard_spill")
-    names = (*shards, "class_refill", "class_full", "class_push", "pool_slab")
+    names = (*shards, "class_refill", "class_idle", "class_push", "stock_slab")
     for name in names:
         more = Tally(10 * run.locks[name].done + 10**6, 0)
         told = scaling.broken_promises(replace(run, locks={**run.locks, name: more}))

@@ -9,10 +9,12 @@ from hakmem.model.policy import Clock, Policy, World
 from hakmem.model.size_class import class_of
 from hakmem.model.slab import Slab
 from hakmem.model.span import Pool
+from hakmem.model.stock import Stock
 from hakmem.spec.size_classes import SIZE_CLASSES, UNIT_B
 
 CLASS = class_of(1024)
 BLOCKS = SIZE_CLASSES[CLASS].blocks
+UNITS = SIZE_CLASSES[CLASS].units
 STEP = Policy().carve_b // 1024
 
 
@@ -20,7 +22,7 @@ STEP = Policy().carve_b // 1024
 def central() -> Central:
     world = World(clock=Clock(1000))
     page_map: PageMap = {}
-    return Central(CLASS, world, Pool(world, Arena(world)), page_map)
+    return Central(CLASS, world, Stock(world, Pool(world, Arena(world))), page_map)
 
 
 def drain(central: Central, count: int) -> list[int]:
@@ -104,7 +106,7 @@ def test_a_slab_whose_blocks_are_all_back_returns_to_the_pool(central: Central) 
     central.push(blocks[:BLOCKS], 700)
     central.check()
     assert central.counters["slabs_retired"] == 1
-    assert [span.stamp_ms for span in central.pool.ages] == [700]
+    assert [span.stamp_ms for span in central.stock.lists[UNITS]] == [700]
     assert {slab.unit for slab in central.all_slabs()} == {blocks[BLOCKS] // UNIT_B}
 
 

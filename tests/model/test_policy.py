@@ -28,6 +28,7 @@ NOT_IN_THE_MODEL = {
     ("span.c", "BINS"): "length of a table",
     ("span.c", "NEWEST"): "stands for a place in a list",
     ("span.c", "PURGE_RUNS_MAX"): "length of a table",
+    ("stock.c", "LONGER"): "the list behind that of HAK_STOCK_UNITS",
     ("slab.h", "HAK_SLAB_COUNT_SHIFT"): "layout of a word",
     ("thread_cache.h", "HAK_CALL_CLASSES"): "length of a table",
     ("upkeep.c", "CALL_BUDGET_NS"): "no time passes in a call of the model",

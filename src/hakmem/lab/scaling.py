@@ -22,11 +22,9 @@ def demand(rates: Rates, work_ns: float) -> Demand:
     if not rates.locks:
         raise HakmemError("the statistics count no locks: they are not of the count flavour")
     all_of_them = operations(rates)
-    trapped = rates.total("trapped")
-    visits = {
-        visit: (trapped if visit is Visit.TRAPPED else rates.locks[visit.value].done) / all_of_them
-        for visit in Visit
-    }
+    without_lock = {visit: rates.total(visit.value) for visit in (Visit.TRAPPED, Visit.FULL)}
+    locks = {visit: rates.locks[visit.value].done for visit in Visit if visit not in without_lock}
+    visits = {visit: count / all_of_them for visit, count in {**without_lock, **locks}.items()}
     return Demand(
         work_ns,
         visits,
@@ -42,7 +40,7 @@ def _shares(counts: Iterable[int]) -> tuple[float, ...]:
 
 
 def _past_transfer(counters: Mapping[str, int]) -> int:
-    """Visits of the class lock, but for pushes: refills and flushes that the transfer cache did not serve."""
+    """What meets at the class lock: refills and flushes that the transfer cache did not serve."""
     taken = counters["refills"] - counters["transfer_hits"]
     return taken + counters["flushes"] - counters["transfer_puts"]
 
@@ -62,22 +60,22 @@ def broken_promises(rates: Rates) -> list[str]:
         ),
         "a batch given costs more than one shard lock": (
             locks["shard_put"] + locks["shard_spill"],
-            puts + locks["class_full"],
+            puts + rates.total("transfer_full"),
         ),
         "a refill takes the class lock although a batch was there": (
             locks["class_refill"],
             rates.total("refills") - hits,
         ),
-        "a batch takes the class lock although there was room for it": (
-            locks["class_full"] + locks["class_idle"],
-            rates.total("flushes") - puts,
+        "a batch that was not idle takes the class lock": (
+            locks["class_idle"],
+            rates.total("flushes") - puts - rates.total("transfer_full"),
         ),
         "a push takes the class lock more than once": (
             locks["class_push"],
             rates.swaps["slab_push"].done,
         ),
-        "the pool is locked more than once for a slab": (
-            locks["pool_slab"],
+        "a stock is locked more than once for a slab": (
+            locks["stock_slab"],
             rates.total("slabs_made") + rates.total("slabs_retired"),
         ),
     }

@@ -12,7 +12,8 @@ from enum import StrEnum
 from hakmem.model.failures import InvariantError, require
 from hakmem.model.policy import World
 from hakmem.model.slab import Chain, Slab
-from hakmem.model.span import LONG_AGO, Pool
+from hakmem.model.span import LONG_AGO
+from hakmem.model.stock import Stock
 from hakmem.spec.size_classes import SIZE_CLASSES, UNIT_B
 
 PageMap = dict[int, Slab | None]
@@ -37,11 +38,11 @@ class Central:
     counters: the class counters of the spec.
     """
 
-    def __init__(self, number: int, world: World, pool: Pool, page_map: PageMap) -> None:
+    def __init__(self, number: int, world: World, stock: Stock, page_map: PageMap) -> None:
         self.number = number
         self.policy = world.policy
         self.clock = world.clock
-        self.pool = pool
+        self.stock = stock
         self.page_map = page_map
         self.current: Slab | None = None
         self.slabs: list[Slab] = []
@@ -85,6 +86,7 @@ class Central:
             self.batches.append(chain)
             self.counters["transfer_puts"] += 1
             return True
+        self.counters["transfer_full"] += 1
         self.push(chain, self.clock.now_ms)
         return False
 
@@ -164,7 +166,7 @@ class Central:
 
     def _make(self) -> Slab | None:
         units = SIZE_CLASSES[self.number].units
-        span = self.pool.take(units)
+        span = self.stock.take(units)
         if span is None:
             return None
         slab = Slab(span.unit, self.number)
@@ -175,7 +177,7 @@ class Central:
     def _retire(self, slab: Slab, stamp_ms: int) -> None:
         for unit in range(slab.unit, slab.unit + slab.size_class.units):
             del self.page_map[unit]
-        self.pool.give(slab.unit, slab.touched_units, stamp_ms)
+        self.stock.give(slab.unit, slab.touched_units, stamp_ms)
         self.counters["slabs_retired"] += 1
 
     def _drop_current(self, stamp_ms: int) -> None:

@@ -67,14 +67,16 @@ def byte_figures(heap: Heap) -> ByteFigures:
         for slab in set(heap.page_map.values())
         if slab is not None
     )
+    free_units = heap.pool.free_units + heap.stock.units
+    dirty_units = heap.pool.dirty_units + heap.stock.dirty
     return ByteFigures(
         live=large + sum(entry.live_blocks * entry.size for entry in classes),
         large=large,
         cached=sum(entry.cached_blocks * entry.size for entry in classes),
         transfer=sum(heap.centrals[c].transfer_blocks * SIZE_CLASSES[c].block_b for c in CLASSES),
-        free=heap.pool.free_units * UNIT_B + uncarved + sum(e.free_blocks * e.size for e in classes),
-        purged=(heap.pool.free_units - heap.pool.dirty_units) * UNIT_B,
-        unpurged=heap.pool.dirty_units * UNIT_B,
+        free=free_units * UNIT_B + uncarved + sum(e.free_blocks * e.size for e in classes),
+        purged=(free_units - dirty_units) * UNIT_B,
+        unpurged=dirty_units * UNIT_B,
         mapped=heap.arena.committed * UNIT_B + heap.large.outside_b,
     )
 

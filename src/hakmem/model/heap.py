@@ -16,6 +16,7 @@ from hakmem.model.size_class import (
     is_power_of_two,
 )
 from hakmem.model.span import Pool
+from hakmem.model.stock import Stock
 from hakmem.model.thread import Thread, Threads
 from hakmem.model.thread_cache import Budget
 from hakmem.model.upkeep import Upkeep
@@ -39,11 +40,12 @@ class Heap:
         self.page_map: PageMap = {}
         self.arena = Arena(world)
         self.pool = Pool(world, self.arena)
-        self.centrals = {c: Central(c, world, self.pool, self.page_map) for c in CLASSES}
-        self.budget = Budget(world, self.pool)
+        self.stock = Stock(world, self.pool)
+        self.centrals = {c: Central(c, world, self.stock, self.page_map) for c in CLASSES}
+        self.budget = Budget(world, self.stock)
         self.threads = Threads(world, self.budget, self.centrals)
-        self.large = Large(world, self.pool, self.page_map)
-        self.upkeep = Upkeep(world, self.pool, self.centrals, self.threads)
+        self.large = Large(world, self.stock, self.page_map)
+        self.upkeep = Upkeep(world, self.stock, self.centrals, self.threads)
         self.live: set[int] = set()
 
     # The doors.
@@ -243,6 +245,7 @@ class Heap:
     def check(self) -> None:
         """Raises InvariantError unless every layer holds, and every carved block is in exactly one place."""
         self.pool.check()
+        self.stock.check()
         idle: Counter[int] = Counter()
         for c, central in self.centrals.items():
             central.check()

@@ -10,7 +10,8 @@ from typing import Final
 from hakmem.model.central import PageMap
 from hakmem.model.policy import World
 from hakmem.model.size_class import round_up, units_of
-from hakmem.model.span import LONG_AGO, Pool
+from hakmem.model.span import LONG_AGO
+from hakmem.model.stock import Stock
 from hakmem.spec.size_classes import UNIT_B
 
 OUTSIDE: Final = 1 << 60
@@ -39,12 +40,13 @@ class Large:
     outside: address -> the mapping there.
     """
 
-    def __init__(self, world: World, pool: Pool, page_map: PageMap) -> None:
+    def __init__(self, world: World, stock: Stock, page_map: PageMap) -> None:
         self.policy = world.policy
         self.settings = world.settings
         self.clock = world.clock
         self.counters = world.counters
-        self.pool = pool
+        self.stock = stock
+        self.pool = stock.pool
         self.page_map = page_map
         self.outside: dict[int, Mapping] = {}
         self._next_outside = OUTSIDE
@@ -52,7 +54,7 @@ class Large:
 
     def take(self, size_b: int, alignment_b: int) -> LargeBlock | None:
         """A block of at least `size_b` bytes; None without memory."""
-        span = self.pool.take(units_of(size_b), max(alignment_b // UNIT_B, 1))
+        span = self.stock.take(units_of(size_b), max(alignment_b // UNIT_B, 1))
         if span is None:
             return self._map(size_b, alignment_b)
         self.page_map[span.unit] = None
@@ -81,7 +83,7 @@ class Large:
         if want < have:
             self.pool.shorten(unit, want, self._stamp_ms((have - want) * UNIT_B))
             return True
-        return want == have or self.pool.extend(unit, want)
+        return want == have or self.stock.extend(unit, want)
 
     def move(self, address: int, size_b: int) -> int | None:
         """Moves a block's pages to a new, longer block without copying; None if copying is better, or needed.
@@ -126,7 +128,7 @@ class Large:
         unit = address // UNIT_B
         del self.page_map[unit]
         self.counters["large_frees"] += 1
-        self.pool.give(unit, dirty, stamp_ms)
+        self.stock.give(unit, dirty, stamp_ms)
 
     def _stamp_ms(self, bytes_b: int) -> int:
         """Since when freed memory has been unused: very large blocks are due at once."""

@@ -20,7 +20,7 @@ from enum import StrEnum
 from typing import Final
 
 SHARDS: Final = 64
-"""HAK_TRANSFER_SHARDS of core/transfer.h; a test compares the two."""
+"""HAK_SHARDS of core/shard.h; a test compares the two."""
 NEIGHBOURS: Final = 8
 """OTHERS_MAX of core/transfer.c: the shards that a refill or a flush looks at besides its own."""
 
@@ -30,6 +30,7 @@ class Kind(StrEnum):
 
     SHARD = "shard"
     CLASS = "class"
+    STOCK = "stock"
     POOL = "pool"
     LINE = "line"  # of the empty cache, on which the calls of all trapped threads meet
 
@@ -41,11 +42,13 @@ class Visit(StrEnum):
     STEAL = "shard_steal"
     PUT = "shard_put"
     SPILL = "shard_spill"  # a batch to another's shard, as the own one seemed to have no room
+    FULL = "transfer_full"  # after a PUT: the batch goes to its slabs, without a lock of its own
     REFILL = "class_refill"
-    FULL = "class_full"
     PUSH = "class_push"
-    SLAB = "pool_slab"  # under the lock of a class, of which it is part
-    LARGE = "pool_large"
+    SLAB = "stock_slab"  # under the lock of a class, of which it is part
+    LARGE = "stock_large"
+    TRADE = "pool_stock"  # under the lock of a stock, of which it is part: of a SLAB or a LARGE
+    LONG = "pool_large"
     TRAPPED = "trapped"
 
 
@@ -80,13 +83,19 @@ SECTIONS: Final[Mapping[Visit, Section]] = {
     Visit.PUT: Section(60, 5, 230),
     Visit.SPILL: Section(60, 5, 230, 2),
     Visit.REFILL: Section(400, 12, 230, 2),
-    Visit.FULL: Section(15, 2, 800, 5),
+    Visit.FULL: Section(0, 0, 800, 5),
     Visit.PUSH: Section(40, 4),
-    Visit.SLAB: Section(350, 8),
-    Visit.LARGE: Section(330, 8, 60, 1),
+    Visit.SLAB: Section(230, 2),
+    Visit.LARGE: Section(230, 2, 60, 1),
+    Visit.TRADE: Section(2300, 24),
+    Visit.LONG: Section(330, 8, 60, 1),
     Visit.TRAPPED: Section(2, 1, 60),
 }
 """Today's core. Instructions by callgrind; lines by reading the code; docs/design/scaling.md shows both."""
+
+
+PARTS: Final = (Visit.SLAB, Visit.TRADE)
+"""Visits that others make on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +103,7 @@ class Demand:
     """What one operation asks for, on average.
 
     work_ns: nanoseconds of an operation and of the program's own work around it, without visits.
-    visits: how many of each an operation makes; SLAB of which are part of a REFILL or PUSH.
+    visits: how many of each an operation makes; SLAB of which are part of a REFILL or PUSH, TRADE of a SLAB or LARGE.
     classes: the shares of the size classes in the visits of class locks; they add up to 1. trapped_classes:
         those in trapped calls.
     """
@@ -187,17 +196,20 @@ class _Machine:
         self.pool_version = 0
         self.waited_ns: dict[Kind, float] = dict.fromkeys(Kind, 0.0)
         self.shards = [_Lock(Kind.SHARD) for _ in range(min(cores, SHARDS))]
+        self.stocks = [_Lock(Kind.STOCK) for _ in self.shards]
         self.classes = [_Lock(Kind.CLASS) for _ in demand.classes]
         self.pool = _Lock(Kind.POOL)
         self.lines = [_Lock(Kind.LINE) for _ in demand.trapped_classes]
-        self.locks = [*self.shards, *self.classes, self.pool, *self.lines]
+        self.locks = [*self.shards, *self.stocks, *self.classes, self.pool, *self.lines]
         self.order = 0
         self.events: list[tuple[float, int, _Core, int | None]] = []
-        free = {visit: each for visit, each in demand.visits.items() if visit is not Visit.SLAB and each > 0}
+        free = {visit: each for visit, each in demand.visits.items() if visit not in PARTS and each > 0}
         self.kinds, self.weights = tuple(free), tuple(free.values())
         self.gap = 1 / sum(self.weights)
         guarded = demand.visits.get(Visit.REFILL, 0.0) + demand.visits.get(Visit.PUSH, 0.0)
         self.slab_part = demand.visits.get(Visit.SLAB, 0.0) / guarded if guarded else 0.0
+        stocked = demand.visits.get(Visit.SLAB, 0.0) + demand.visits.get(Visit.LARGE, 0.0)
+        self.trade_part = demand.visits.get(Visit.TRADE, 0.0) / stocked if stocked else 0.0
         self.cores = [_Core(number, iter(())) for number in range(cores)]
         for core in self.cores:
             core.steps = self._life(core)
@@ -293,14 +305,27 @@ class _Machine:
             core.pool_seen = self.pool_version
             lines += 1
         yield _Step(ns=section.outside * costs.instruction + lines * costs.line)
+        if visit is Visit.FULL:
+            return
         lock = self._lock(core, visit)
         yield _Step(take=lock)
         yield self._inside(core, lock, section)
         if visit in (Visit.REFILL, Visit.PUSH) and self.random.random() < self.slab_part:
-            yield _Step(take=self.pool)
-            yield self._inside(core, self.pool, costs.sections[Visit.SLAB])
-            yield from self._leave(self.pool)
+            stock = self._lock(core, Visit.SLAB)
+            yield _Step(take=stock)
+            yield self._inside(core, stock, costs.sections[Visit.SLAB])
+            yield from self._maybe_trade(core)
+            yield from self._leave(stock)
+        if visit is Visit.LARGE:
+            yield from self._maybe_trade(core)
         yield from self._leave(lock)
+
+    def _maybe_trade(self, core: _Core) -> Iterator[_Step]:
+        """A stock that cannot serve, or has too much, goes to the pool with its lock held."""
+        if self.random.random() < self.trade_part:
+            yield _Step(take=self.pool)
+            yield self._inside(core, self.pool, self.costs.sections[Visit.TRADE])
+            yield from self._leave(self.pool)
 
     def _inside(self, core: _Core, lock: _Lock, section: Section) -> _Step:
         moved = section.inside_lines if lock.last not in (-1, core.number) else 0
@@ -323,7 +348,9 @@ class _Machine:
             return self.shards[(own + ahead) % len(self.shards)]
         if visit in (Visit.TAKE, Visit.PUT):
             return self.shards[own]
-        if visit is Visit.LARGE:
+        if visit in (Visit.SLAB, Visit.LARGE):
+            return self.stocks[own]
+        if visit is Visit.LONG:
             return self.pool
         if visit is Visit.TRAPPED:
             return self.random.choices(self.lines, self.demand.trapped_classes)[0]

@@ -5,8 +5,8 @@ and, if any of its units is dirty, in the list of ages.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from hakmem.model.arena import SUPERSLAB_UNITS, Arena, superslabs_within
@@ -39,6 +39,19 @@ class FreeSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class Want:
+    """What a stock wants of the pool: a run, and with it further spans as long or longer, if they are there.
+
+    most: units in all. most_dirty: dirty ones among them, about.
+    """
+
+    units: int
+    alignment: int
+    most: int
+    most_dirty: int
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """What a caller got: the first unit, and whether every byte of it is zero."""
 
@@ -50,6 +63,7 @@ class Pool:
     """The free spans, and the lengths of those in use.
 
     used: first unit -> units, of every span in use.
+    stocked: first unit -> units, of every free span that a stock has; used_units counts them.
     ages: free spans with dirty units, longest unused first.
     """
 
@@ -59,6 +73,7 @@ class Pool:
         self.counters = world.counters
         self.arena = arena
         self.used: dict[int, int] = {}
+        self.stocked: dict[int, int] = {}
         self.bins: defaultdict[int, list[FreeSpan]] = defaultdict(list)
         self.ages: list[FreeSpan] = []
         self._by_unit: dict[int, FreeSpan] = {}
@@ -67,13 +82,11 @@ class Pool:
 
     # What callers do.
 
-    def take(self, units: int, alignment: int = 1) -> Taken | None:
+    def take(self, units: int, alignment: int = 1, *, may_grow: bool = True) -> Taken | None:
         """A span of `units` units whose first is a multiple of `alignment`. None: no room is left."""
         if units > self.arena.most or alignment > self.arena.most:
             return None
-        span = self._find(units, alignment)
-        if span is None and self._grow(units + alignment - 1):
-            span = self._find(units, alignment)
+        span = self._find_or_grow(units, alignment) if may_grow else self._find(units, alignment)
         if span is None:
             return None
         unit = round_up(span.unit, alignment)
@@ -84,6 +97,13 @@ class Pool:
     def give(self, unit: int, dirty: int, stamp_ms: int) -> None:
         """Takes a whole span back, whose first `dirty` units may have been written to."""
         self._release(unit, self.used.pop(unit), dirty, stamp_ms)
+
+    def trade(self, back: Sequence[FreeSpan], want: Want | None) -> list[FreeSpan]:
+        """Takes a stock's spans back, and gives what it wants: the wanted run first; nothing without memory."""
+        for span in back:
+            del self.stocked[span.unit]
+            self._release(span.unit, span.units, 0, span.stamp_ms)
+        return self._take_runs(want) if want else []
 
     def extend(self, unit: int, units: int) -> bool:
         """Makes a span `units` long by taking what is free behind it; False, and no change, if that is short.
@@ -125,6 +145,32 @@ class Pool:
         return purged
 
     # How it is done.
+
+    def _find_or_grow(self, units: int, alignment: int) -> FreeSpan | None:
+        span = self._find(units, alignment)
+        if span is None and self._grow(units + alignment - 1):
+            span = self._find(units, alignment)
+        return span
+
+    def _take_runs(self, want: Want) -> list[FreeSpan]:
+        runs: list[FreeSpan] = []
+        units = dirty = 0
+        span = self._find_or_grow(want.units, want.alignment)
+        while span is not None and len(runs) < self.policy.stock_runs:
+            first = span.unit if runs else round_up(span.unit, want.alignment)
+            room = want.most - units
+            if span.dirty:
+                room = min(room, max(want.most_dirty - dirty, 0))
+            length = min(span.end - first, room if runs else max(room, want.units))
+            if length < want.units:
+                break
+            self._cut(span, first, length)
+            run = FreeSpan(first, length, self._dirty(first, length), span.stamp_ms)
+            self.stocked[first] = length
+            runs.append(run)
+            units, dirty = units + length, dirty + run.dirty
+            span = self._find(want.units, 1) if units < want.most else None
+        return runs
 
     def _bin_of(self, units: int) -> int:
         """One bin a length up to `exact_units`, then 2 ** log_steps for each doubling."""
@@ -193,8 +239,11 @@ class Pool:
         """Inserts a free run, made one with its free neighbours.
 
         The part with the most dirty units gives the stamp and the place in the list of ages: a new span joins
-        at the newest end, or at the oldest if it has been unused for long.
+        at the newest end, or at the oldest if it has been unused for long. What comes out of a stock has been
+        free for a while already; it counts as free since the newest of the others was.
         """
+        if span.stamp_ms != LONG_AGO and self.ages:
+            span = replace(span, stamp_ms=max(span.stamp_ms, self.ages[-1].stamp_ms))
         neighbours = [self._by_end.get(span.unit), self._by_unit.get(span.end)]
         parts = [span, *(neighbour for neighbour in neighbours if neighbour is not None)]
         eldest = max(parts, key=lambda part: part.dirty)
@@ -265,7 +314,7 @@ class Pool:
     def check(self) -> None:
         """Raises InvariantError unless used and free spans tile the arena and every list agrees."""
         tiles = sorted(
-            [(unit, units, False) for unit, units in self.used.items()]
+            [(unit, units, False) for unit, units in (self.used | self.stocked).items()]
             + [(span.unit, span.units, True) for span in self._by_unit.values()]
         )
         at, was_free = 1, False
@@ -285,4 +334,5 @@ class Pool:
         require(stamps == sorted(stamps), "the list of ages is not in order")
         require(self.free_units == sum(span.units for span in spans), "free_units is wrong")
         require(self.dirty_units == sum(span.dirty for span in spans), "dirty_units is wrong")
-        require(self.used_units == sum(self.used.values()), "used_units is wrong")
+        used_units = sum(self.used.values()) + sum(self.stocked.values())
+        require(self.used_units == used_units, "used_units is wrong")

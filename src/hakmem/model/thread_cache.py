@@ -16,7 +16,7 @@ from hakmem.model.failures import require
 from hakmem.model.policy import World
 from hakmem.model.size_class import CLASSES, is_wide, round_up
 from hakmem.model.slab import Chain
-from hakmem.model.span import Pool
+from hakmem.model.stock import Stock
 from hakmem.spec.size_classes import SIZE_CLASSES, TINY_MAX_B, UNIT_B
 
 Centrals = dict[int, Central]
@@ -39,10 +39,10 @@ class Budget:
     sharers: caches of living threads.
     """
 
-    def __init__(self, world: World, pool: Pool) -> None:
+    def __init__(self, world: World, stock: Stock) -> None:
         self.policy = world.policy
         self.settings = world.settings
-        self.pool = pool
+        self.stock = stock
         self.leased_b = 0
         self.idle_b = 0
         self.sharers = 0
@@ -50,7 +50,7 @@ class Budget:
     @property
     def total_b(self) -> int:
         """docs/design/limits.md: min(cache_limit, max(live / 8, 2 MiB, 256 KiB a thread))."""
-        live_b = max(self.pool.used_units * UNIT_B - self.idle_b, 0)
+        live_b = max(self.stock.seen_used_units * UNIT_B - self.idle_b, 0)
         least_b = max(self.policy.budget_least_b, self.sharers * self.policy.budget_thread_b)
         return min(self.settings.cache_limit, max(live_b // self.policy.budget_part, least_b))
 

@@ -8,7 +8,8 @@ loops on a bin notices the clock.
 """
 
 from hakmem.model.policy import World
-from hakmem.model.span import LONG_AGO, Pool
+from hakmem.model.span import LONG_AGO
+from hakmem.model.stock import Stock
 from hakmem.model.thread import Threads
 from hakmem.model.thread_cache import Centrals, ThreadCache, Trip
 from hakmem.spec.size_classes import SIZE_CLASSES, UNIT_B
@@ -17,11 +18,12 @@ from hakmem.spec.size_classes import SIZE_CLASSES, UNIT_B
 class Upkeep:
     """When the next tick is due, and what it does."""
 
-    def __init__(self, world: World, pool: Pool, centrals: Centrals, threads: Threads) -> None:
+    def __init__(self, world: World, stock: Stock, centrals: Centrals, threads: Threads) -> None:
         self.policy = world.policy
         self.settings = world.settings
         self.clock = world.clock
-        self.pool = pool
+        self.stock = stock
+        self.pool = stock.pool
         self.centrals = centrals
         self.threads = threads
         self.next_ms = 0
@@ -58,6 +60,7 @@ class Upkeep:
             other.give_spares(LONG_AGO)
         for central in self.centrals.values():
             central.age(LONG_AGO, everything=True)
+        self.stock.empty()
         return self.pool.purge(pad_b // UNIT_B, None)
 
     @property
@@ -69,8 +72,13 @@ class Upkeep:
         return self.settings.retain // UNIT_B
 
     @property
+    def _dirty_units(self) -> int:
+        """Of the stock's, at most half of what may be retained: more is the stock's by the size of the heap."""
+        return self.pool.dirty_units + min(self.stock.shown_dirty, self._retained_units // 2)
+
+    @property
     def _in_debt(self) -> bool:
-        return self.pool.dirty_units > self._retained_units
+        return self._dirty_units > self._retained_units
 
     def _tick_own(self, cache: ThreadCache) -> None:
         """Each thread looks at its own bins once after a tick; its first tick only begins the count."""
@@ -107,6 +115,7 @@ class Upkeep:
             central.age(LONG_AGO, everything=False)
         idle_b = sum(c.idle_blocks * SIZE_CLASSES[c.number].block_b for c in self.centrals.values())
         self.threads.budget.idle_b = idle_b
+        self.stock.empty()
 
     def _watch_debt(self, cache: ThreadCache) -> None:
         """Traps the thread if there is more to collect or the clock moved; springs it after some trips."""
@@ -130,9 +139,9 @@ class Upkeep:
             watch.debt_tick_ms = self.next_ms
             watch.debt_units = 0
             watch.debt_flow_b = cache.flow_b
-        if self.pool.dirty_units > watch.debt_units or cache.flow_b > watch.debt_flow_b:
+        if self._dirty_units > watch.debt_units or cache.flow_b > watch.debt_flow_b:
             watch.growth_ms = self.clock.now_ms
-        watch.debt_units = max(watch.debt_units, self.pool.dirty_units)
+        watch.debt_units = max(watch.debt_units, self._dirty_units)
         watch.debt_flow_b = max(watch.debt_flow_b, cache.flow_b)
         return self.clock.now_ms - watch.growth_ms <= self.policy.growth_ms
 

@@ -7,7 +7,7 @@
 
 #include "../check.h"
 #include "hakmem.h"
-#include "span.h"
+#include "stock.h"
 
 #define MIB ((size_t)1 << 20)
 
@@ -133,7 +133,7 @@ static void end_of_faults(void) {
     for (size_t i = 0; i < HELD; i++) give(i);
     while (hak_trim(0)) {
     }
-    CHECK_EQUAL(hak_span_totals().used_units, 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
     refused = 0;
     run_script(500);
     CHECK_EQUAL(refused, 0);
@@ -142,8 +142,8 @@ static void end_of_faults(void) {
     CHECK(hak_stats_json(json, sizeof json) > sizeof json); /* walks over all that there is */
     while (hak_trim(0)) {
     }
-    CHECK_EQUAL(hak_span_totals().used_units, 0);
-    CHECK_EQUAL(hak_span_totals().dirty_units, 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
+    CHECK_EQUAL(hak_stock_totals().dirty_units, 0);
 }
 
 enum { STEPS = CHECK_SANITIZER == CHECK_SANITIZER_OFF ? 2500 : 1200 };

@@ -7,7 +7,7 @@
 #include "../check.h"
 #include "hakmem.h"
 #include "size_class.h"
-#include "span.h"
+#include "stock.h"
 
 enum { THREADS = 4, MINE = 400, CHILD_SECONDS = 30 };
 
@@ -91,7 +91,7 @@ static void fork_many(size_t count) {
     for (int i = 0; i < THREADS; i++) CHECK_EQUAL(pthread_join(threads[i], NULL), 0);
     while (hak_trim(0)) {
     }
-    CHECK_EQUAL(hak_span_totals().used_units, 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 static void children_of_a_busy_process_work(void) { fork_many(check_scaled(400)); }

@@ -5,7 +5,7 @@
 
 #include "../check.h"
 #include "hakmem.h"
-#include "span.h"
+#include "stock.h"
 #include "thread.h"
 
 enum { AT_ONCE = 8, LEFT_BEHIND = 64, OF_ITS_OWN = 400 };
@@ -74,7 +74,7 @@ static void ten_thousand_threads_leave_memory_flat(void) {
     free(last);
     while (hak_trim(0)) {
     }
-    CHECK_EQUAL(hak_span_totals().used_units, 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 /* Destructors of thread-specific data run before and after this allocator's own, and for several rounds. */
@@ -122,7 +122,7 @@ static void frees_inside_and_after_thread_destructors_are_taken(void) {
     CHECK_MOST(caches, 1);
     while (hak_trim(0)) {
     }
-    CHECK_EQUAL(hak_span_totals().used_units, 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 /* Blocks that outlive the thread that asked for them. */
@@ -145,7 +145,7 @@ static void blocks_outlive_the_thread_that_asked_for_them(void) {
     }
     while (hak_trim(0)) {
     }
-    CHECK_EQUAL(hak_span_totals().used_units, 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 CHECK_MAIN(CASE(ten_thousand_threads_leave_memory_flat), CASE(frees_inside_and_after_thread_destructors_are_taken),

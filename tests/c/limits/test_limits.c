@@ -6,8 +6,8 @@
 
 #include "../check.h"
 #include "hakmem.h"
-#include "span.h"
 #include "stats.h"
+#include "stock.h"
 #include "thread.h"
 
 #define MIB ((size_t)1 << 20)
@@ -81,7 +81,7 @@ static void caches_of_many_threads_stay_within_the_budget_and_go_with_them(void)
     pthread_barrier_init(&barrier, NULL, THREADS + 1);
     for (uintptr_t i = 0; i < THREADS; i++) CHECK_EQUAL(pthread_create(&threads[i], NULL, burst_and_wait, (void *)i), 0);
     pthread_barrier_wait(&barrier);
-    size_t live = hak_span_used_units() << HAK_UNIT_SHIFT;
+    size_t live = hak_stock_totals().used_units << HAK_UNIT_SHIFT;
     size_t cached = cached_bytes();
     printf("        32 threads cache %zu KiB of %zu KiB in use\n", cached >> 10, live >> 10);
     /* A bin that the budget has nothing for holds two blocks and a spare of two. */
@@ -93,7 +93,7 @@ static void caches_of_many_threads_stay_within_the_budget_and_go_with_them(void)
     CHECK_EQUAL(cached_bytes(), 0); /* a thread that exits holds none */
     while (hak_trim(0)) {
     }
-    CHECK_EQUAL(hak_span_totals().used_units, 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 static void descriptors_cost_half_a_percent_at_most(void) {
@@ -113,7 +113,7 @@ static void check_purged(size_t kept, void (*work)(void)) {
     size_t full = check_resident();
     for (int i = 0; i < 200; i++) hak_free(burst_blocks[i]);
     for (uint64_t end = now_ms() + 1200; now_ms() < end;) work();
-    size_t unpurged = hak_span_dirty_units() << HAK_UNIT_SHIFT;
+    size_t unpurged = hak_stock_totals().dirty_units << HAK_UNIT_SHIFT;
     CHECK_MOST(unpurged, larger(8 * MIB, kept / 8) + MIB);
     CHECK_MOST(check_resident(), full - 80 * MIB);
     hak_free(keep);
@@ -146,7 +146,7 @@ static void small_blocks_go_back_too(void) {
     size_t full = check_resident();
     for (int i = 0; i < BLOCKS; i++) hak_free(blocks[i]);
     for (uint64_t end = now_ms() + 1500; now_ms() < end;) loop_on_one_size();
-    CHECK_MOST(hak_span_dirty_units() << HAK_UNIT_SHIFT, 9 * MIB);
+    CHECK_MOST(hak_stock_totals().dirty_units << HAK_UNIT_SHIFT, 9 * MIB);
     CHECK_MOST(check_resident(), full - 90 * MIB);
 }
 
@@ -157,9 +157,9 @@ static void trimming_gives_back_at_once(void) {
     for (int i = 0; i < 100; i++) hak_free(blocks[i]);
     CHECK(hak_trim(20 * MIB));
     CHECK_MOST(check_resident(), full - 78 * MIB);
-    CHECK(hak_span_dirty_units() << HAK_UNIT_SHIFT <= 20 * MIB);
+    CHECK(hak_stock_totals().dirty_units << HAK_UNIT_SHIFT <= 20 * MIB);
     CHECK(hak_trim(0));
-    CHECK_EQUAL(hak_span_dirty_units(), 0);
+    CHECK_EQUAL(hak_stock_totals().dirty_units, 0);
     CHECK_MOST(check_resident(), full - 98 * MIB);
     CHECK(!hak_trim(0));
 }

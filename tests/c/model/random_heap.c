@@ -10,7 +10,7 @@
 
 #include "../check.h"
 #include "hakmem.h"
-#include "span.h"
+#include "stock.h"
 
 enum {
     THREADS = 4,
@@ -204,8 +204,8 @@ static void run(size_t operations) {
     }
     while (hak_trim(0)) {
     }
-    CHECK_EQUAL(hak_span_totals().used_units, 0);
-    CHECK_EQUAL(hak_span_totals().dirty_units, 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
+    CHECK_EQUAL(hak_stock_totals().dirty_units, 0);
 }
 
 static void with_default_settings(void) { run(4000000); }
@@ -252,7 +252,7 @@ static void large_blocks_move_while_others_take_their_places(void) {
     for (unsigned i = 0; i < THREADS; i++) CHECK_EQUAL(pthread_join(threads[i], NULL), 0);
     while (hak_trim(0)) {
     }
-    CHECK_EQUAL(hak_span_totals().used_units, 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 CHECK_MAIN(CASE(with_default_settings),

@@ -13,8 +13,8 @@
 #include "counters.h"
 #include "hakmem.h"
 #include "preempt.h"
-#include "span.h"
 #include "stats.h"
+#include "stock.h"
 #include "thread_cache.h"
 
 enum {
@@ -124,30 +124,34 @@ static void check_the_locks(void) {
         sum.flushes += figures.flushes;
         sum.transfer_hits += figures.transfer_hits;
         sum.transfer_puts += figures.transfer_puts;
+        sum.transfer_full += figures.transfer_full;
         sum.slabs_made += figures.slabs_made;
         sum.slabs_retired += figures.slabs_retired;
     }
     /* A batch taken whole, or given, is one lock of one shard; a lock more is one whose last batch went meanwhile. */
     CHECK_EQUAL(taken(HAK_LOCK_shard_take) + taken(HAK_LOCK_shard_steal), sum.transfer_hits + in_vain(HAK_SWAP_shelf_hint));
     CHECK_EQUAL(done(HAK_SWAP_shelf_hint), sum.transfer_hits);
-    CHECK_EQUAL(taken(HAK_LOCK_shard_put) + taken(HAK_LOCK_shard_spill), sum.transfer_puts + taken(HAK_LOCK_class_full));
+    CHECK_EQUAL(taken(HAK_LOCK_shard_put) + taken(HAK_LOCK_shard_spill), sum.transfer_puts + sum.transfer_full);
     /* The class lock is for what the shards could not do. */
     CHECK_EQUAL(taken(HAK_LOCK_class_refill), sum.refills - sum.transfer_hits);
-    CHECK_EQUAL(taken(HAK_LOCK_class_full) + taken(HAK_LOCK_class_idle), sum.flushes - sum.transfer_puts);
+    CHECK_EQUAL(taken(HAK_LOCK_class_idle), sum.flushes - sum.transfer_puts - sum.transfer_full);
     CHECK_MOST(taken(HAK_LOCK_class_push), done(HAK_SWAP_slab_push));
-    /* The pool's lock: once for each slab made, slab retired, large block allocated, large block freed. */
-    CHECK_EQUAL(taken(HAK_LOCK_pool_slab), sum.slabs_made + sum.slabs_retired);
-    CHECK_EQUAL(taken(HAK_LOCK_pool_large),
+    /* A stock's lock: once for each slab made, slab retired, large block allocated, large block freed; here none is so long
+     * that it is the pool's. */
+    CHECK_EQUAL(taken(HAK_LOCK_stock_slab), sum.slabs_made + sum.slabs_retired);
+    CHECK_EQUAL(taken(HAK_LOCK_pool_large), 0);
+    CHECK_EQUAL(taken(HAK_LOCK_stock_large),
                 hak_load_relaxed(&hak_counters[HAK_COUNTER_large_allocs]) + hak_load_relaxed(&hak_counters[HAK_COUNTER_large_frees]));
     printf("        lost the processor %llu times with a lock, %llu before giving it up, %llu before a swap or lock, %llu after"
-           " a swap\n        waits for shards %llu, classes %llu, the pool %llu; pushes retried %llu of %llu; hints in vain %llu"
+           " a swap\n        waits for shards %llu, classes %llu, stocks %llu, the pool %llu; pushes retried %llu of %llu; hints in vain %llu"
            " of %llu; leases undone %llu\n",
            (unsigned long long)losses[HAK_AT_LOCKED], (unsigned long long)losses[HAK_AT_UNLOCKING],
            (unsigned long long)losses[HAK_AT_READ], (unsigned long long)losses[HAK_AT_SWAPPED],
            (unsigned long long)(waits(HAK_LOCK_shard_take) + waits(HAK_LOCK_shard_steal) + waits(HAK_LOCK_shard_put) +
                                 waits(HAK_LOCK_shard_spill)),
-           (unsigned long long)(waits(HAK_LOCK_class_refill) + waits(HAK_LOCK_class_full) + waits(HAK_LOCK_class_idle) + waits(HAK_LOCK_class_push)),
-           (unsigned long long)(waits(HAK_LOCK_pool_slab) + waits(HAK_LOCK_pool_large)),
+           (unsigned long long)(waits(HAK_LOCK_class_refill) + waits(HAK_LOCK_class_idle) + waits(HAK_LOCK_class_push)),
+           (unsigned long long)(waits(HAK_LOCK_stock_slab) + waits(HAK_LOCK_stock_large) + waits(HAK_LOCK_stock_idle)),
+           (unsigned long long)(waits(HAK_LOCK_pool_stock) + waits(HAK_LOCK_pool_upkeep)),
            (unsigned long long)in_vain(HAK_SWAP_slab_push), (unsigned long long)done(HAK_SWAP_slab_push),
            (unsigned long long)in_vain(HAK_SWAP_shelf_hint), (unsigned long long)done(HAK_SWAP_shelf_hint),
            (unsigned long long)in_vain(HAK_SWAP_lease));
@@ -168,7 +172,7 @@ static void run_threads(size_t threads) {
     CHECK_EQUAL(hak_stats_totals().live, 0);
     while (hak_trim(0)) {
     }
-    CHECK_EQUAL(hak_span_totals().used_units, 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 static void sixteen_threads(void) { run_threads(16); }

@@ -88,7 +88,7 @@ static void blocks_of_every_class_are_distinct_and_slabs_go_when_all_are_back(vo
         hak_class_figures_t figures = hak_central_figures(c);
         CHECK(figures.slabs_made >= 1);
         CHECK_EQUAL(figures.slabs_made, figures.slabs_retired);
-        CHECK_EQUAL(hak_span_used_units(), 0);
+        CHECK_EQUAL(hak_stock_totals().used_units, 0);
     }
 }
 
@@ -100,7 +100,7 @@ static void ageing_all_empties_a_class_at_once(void) {
     hak_central_age(20, true, 0);
     CHECK_EQUAL(hak_central_figures(20).transfer_blocks, 0);
     CHECK_EQUAL(hak_central_figures(20).slabs_retired, 1);
-    CHECK_EQUAL(hak_span_used_units(), 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 static void only_batches_that_nobody_needed_age(void) {
@@ -186,7 +186,7 @@ static void threads_that_trade_blocks_leave_none_behind(void) {
         CHECK_EQUAL(figures.slabs_made, figures.slabs_retired);
         CHECK_EQUAL(figures.transfer_blocks, 0);
     }
-    CHECK_EQUAL(hak_span_used_units(), 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 typedef struct misuse {

@@ -42,7 +42,7 @@ static void sizes_are_rounded_to_units_and_recorded(void) {
         hak_large_free(unit);
         CHECK_EQUAL(hak_page_map_class(unit), 0);
     }
-    CHECK_EQUAL(hak_span_used_units(), 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 static void a_block_grows_into_the_free_space_behind_it(void) {
@@ -123,7 +123,7 @@ static void alignments_hold(void) {
             else CHECK(hak_outside_free(blocks[i]));
         }
     }
-    CHECK_EQUAL(hak_span_used_units(), 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 static void alignments_hold_in_a_range_reserved_at_once(void) {

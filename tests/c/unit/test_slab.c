@@ -59,8 +59,8 @@ static void the_start_of_a_carved_block_is_one_and_nothing_else(void) {
 static void what_was_not_carved_was_not_touched(void) {
     open_arena();
     bool zero = false;
-    size_t probe = hak_span_alloc(hak_classes[1].units, 1, HAK_UNIT_LARGE, &zero);
-    hak_span_free(probe, 0, 0);
+    size_t probe = hak_stock_take(hak_classes[1].units, 1, HAK_UNIT_LARGE, &zero);
+    hak_stock_give(probe, 0, 0);
     size_t slab = hak_slab_make(1);
     uint32_t carved = hak_slab_carve(slab, 3).count;
     const char *bytes = hak_unit_address(slab);
@@ -111,7 +111,7 @@ static void a_retired_slab_leaves_no_trace(void) {
         hak_slab_retire(slab, 0);
         for (size_t i = 0; i < hak_classes[c].units; i++) CHECK_EQUAL(hak_page_map_class(slab + i), 0);
         CHECK_EQUAL(hak_load_relaxed(&hak_unit(slab)->class), 0);
-        CHECK_EQUAL(hak_span_used_units(), 0);
+        CHECK_EQUAL(hak_stock_totals().used_units, 0);
     }
 }
 

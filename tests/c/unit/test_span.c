@@ -38,7 +38,7 @@ static void check_zero(size_t unit, size_t units) {
 
 static void take(owned_t *span, size_t units, size_t alignment) {
     bool zero = false;
-    size_t unit = hak_span_alloc(units, alignment, HAK_UNIT_LARGE, &zero);
+    size_t unit = hak_span_alloc(units, alignment, HAK_MAY_GROW, HAK_UNIT_LARGE, &zero);
     *span = (owned_t){unit, units, (unsigned char)(1 + check_below(&random_, 255))};
     CHECK(span->unit != 0);
     CHECK_EQUAL((uintptr_t)hak_unit_address(span->unit) % (alignment << HAK_UNIT_SHIFT), 0);
@@ -149,7 +149,7 @@ static void a_random_life_keeps_the_invariants(void) {
     /* All that the pool has is zero again, and is one span. */
     bool zero = false;
     size_t units = hak_span_totals().free_units;
-    size_t all = hak_span_alloc(units, 1, HAK_UNIT_LARGE, &zero);
+    size_t all = hak_span_alloc(units, 1, HAK_MAY_GROW, HAK_UNIT_LARGE, &zero);
     CHECK(all != 0 && zero);
     for (size_t i = 0; i < units; i++) check_zero(all + i, 1);
 }
@@ -205,17 +205,17 @@ static void purge_takes_the_longest_unused_first_and_stops_where_told(void) {
 static void a_span_that_was_hardly_used_is_mostly_clean(void) {
     open_arena();
     bool zero = false;
-    size_t unit = hak_span_alloc(100, 1, HAK_UNIT_LARGE, &zero);
+    size_t unit = hak_span_alloc(100, 1, HAK_MAY_GROW, HAK_UNIT_LARGE, &zero);
     CHECK(unit != 0 && zero);
     memset(hak_unit_address(unit), 1, 3 * HAK_UNIT_SIZE);
     hak_span_free(unit, 3, 1);
     CHECK_EQUAL(hak_span_dirty_units(), 3);
-    unit = hak_span_alloc(100, 1, HAK_UNIT_LARGE, &zero);
+    unit = hak_span_alloc(100, 1, HAK_MAY_GROW, HAK_UNIT_LARGE, &zero);
     CHECK(!zero);
     hak_span_free(unit, 0, 1);
     CHECK_EQUAL(hak_span_dirty_units(), 3);
     hak_span_purge(0, UINT64_MAX, UINT64_MAX);
-    CHECK_EQUAL(hak_span_alloc(100, 1, HAK_UNIT_LARGE, &zero), unit);
+    CHECK_EQUAL(hak_span_alloc(100, 1, HAK_MAY_GROW, HAK_UNIT_LARGE, &zero), unit);
     CHECK(zero);
     check_zero(unit, 100);
 }
@@ -240,11 +240,11 @@ static void best_fit_leaves_long_spans_whole(void) {
 static void what_cannot_be_had_is_not_had(void) {
     open_arena();
     bool zero;
-    CHECK_EQUAL(hak_span_alloc(0, 1, HAK_UNIT_LARGE, &zero), 0);
-    CHECK_EQUAL(hak_span_alloc(hak_arena.max_units + 1, 1, HAK_UNIT_LARGE, &zero), 0);
-    CHECK_EQUAL(hak_span_alloc(SIZE_MAX / 2, 1, HAK_UNIT_LARGE, &zero), 0);
-    CHECK_EQUAL(hak_span_alloc(1, (size_t)1 << 62, HAK_UNIT_LARGE, &zero), 0);
-    CHECK(hak_span_alloc(1, 1, HAK_UNIT_LARGE, &zero) != 0);
+    CHECK_EQUAL(hak_span_alloc(0, 1, HAK_MAY_GROW, HAK_UNIT_LARGE, &zero), 0);
+    CHECK_EQUAL(hak_span_alloc(hak_arena.max_units + 1, 1, HAK_MAY_GROW, HAK_UNIT_LARGE, &zero), 0);
+    CHECK_EQUAL(hak_span_alloc(SIZE_MAX / 2, 1, HAK_MAY_GROW, HAK_UNIT_LARGE, &zero), 0);
+    CHECK_EQUAL(hak_span_alloc(1, (size_t)1 << 62, HAK_MAY_GROW, HAK_UNIT_LARGE, &zero), 0);
+    CHECK(hak_span_alloc(1, 1, HAK_MAY_GROW, HAK_UNIT_LARGE, &zero) != 0);
 }
 
 static void *live_for_a_while(void *argument) {
@@ -256,7 +256,7 @@ static void *live_for_a_while(void *argument) {
         bool zero;
         if (units[i] == 0) {
             lengths[i] = check_log_uniform(&random, 1, 100);
-            units[i] = hak_span_alloc(lengths[i], 1, HAK_UNIT_LARGE, &zero);
+            units[i] = hak_span_alloc(lengths[i], 1, HAK_MAY_GROW, HAK_UNIT_LARGE, &zero);
             CHECK(units[i] != 0);
             if (zero) CHECK_EQUAL(*(char *)hak_unit_address(units[i]), 0);
             memset(hak_unit_address(units[i]), 1 + *(unsigned *)argument, 16);

@@ -86,7 +86,7 @@ static void every_class_can_be_taken_and_given_back(void) {
     }
     CHECK_EQUAL(cache.lease_bytes, 0);
     CHECK_EQUAL(cache.capacity_bytes, 0);
-    CHECK_EQUAL(hak_span_used_units(), 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 static size_t cached_bytes(hak_cache_t *one) {
@@ -110,7 +110,7 @@ static void the_budget_holds_whatever_is_freed(void) {
         }
     }
     /* Spans in use are the caches and what the central store keeps; its share of them is small beside the budget. */
-    size_t live = hak_span_used_units() << HAK_UNIT_SHIFT;
+    size_t live = hak_stock_totals().used_units << HAK_UNIT_SHIFT;
     size_t budget = live / 8 > (2 << 20) ? live / 8 : 2 << 20;
     size_t least = 0; /* two blocks and a spare of two, where the budget is used up */
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) least += 4 * hak_classes[c].size;
@@ -193,7 +193,7 @@ static void spares_can_be_stolen_at_any_moment(void) {
     for (int twice = 0; twice < 2; twice++) {
         for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) hak_central_age(c, true, 0);
     }
-    CHECK_EQUAL(hak_span_used_units(), 0);
+    CHECK_EQUAL(hak_stock_totals().used_units, 0);
 }
 
 CHECK_MAIN(CASE(the_empty_cache_has_neither_blocks_nor_room), CASE(every_class_can_be_taken_and_given_back),

@@ -24,7 +24,7 @@ static hak_chain_t batch(uint32_t count) {
 
 static void drop_all(void) {
     void *idle[HAK_TRANSFER_DEPTH];
-    for (uint32_t shard = 0; shard < hak_transfer_shards(); shard++) {
+    for (uint32_t shard = 0; shard < hak_shard_count(); shard++) {
         for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) hak_transfer_drop(shard, c, true, idle);
     }
     next_block = 0;
@@ -100,8 +100,8 @@ static void processors_beyond_the_shards_share_them(void) {
     processor = PROCESSORS;
     hak_chain_t kept = batch(9);
     CHECK(hak_transfer_put(CLASS, kept));
-    CHECK_MOST(hak_transfer_shards(), HAK_TRANSFER_SHARDS);
-    processor = PROCESSORS % HAK_TRANSFER_SHARDS;
+    CHECK_MOST(hak_shard_count(), HAK_SHARDS);
+    processor = PROCESSORS % HAK_SHARDS;
     CHECK(hak_transfer_take(CLASS).head == kept.head);
     drop_all();
 }
