@@ -1,5 +1,6 @@
 """How often locks are taken: the bounds of docs/design/scaling.md, on workloads of 16 to 64 threads."""
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,8 @@ from hakmem.lab import scaling
 from hakmem.lab.perf import rates
 from hakmem.lab.perf.counts import Rates, Tally
 from hakmem.libraries import library_path
+from hakmem.model.arena import SUPERSLAB_UNITS
+from hakmem.model.policy import Policy
 from hakmem.model.scale import Visit
 
 from . import native_programs
@@ -25,7 +28,7 @@ def counted(command: str, tmp_path: Path) -> Rates:
 
 @pytest.mark.parametrize("threads", [1, 16, 32, 64])
 @pytest.mark.parametrize("program", ["server_mix {0} 20000", "producer_consumer {0} {0} 300000 16 1024"])
-def test_a_batch_costs_one_shard_lock_and_a_slab_one_lock_of_the_pool(
+def test_a_batch_costs_one_shard_lock_a_slab_one_of_a_stock_and_a_superslab_few_of_the_pool(
     program: str, threads: int, tmp_path: Path
 ) -> None:
     run = counted(program.format(threads), tmp_path)
@@ -38,7 +41,14 @@ def test_a_batch_costs_one_shard_lock_and_a_slab_one_lock_of_the_pool(
     assert given == run.total("transfer_puts") + run.total("transfer_full")
     assert locks["class_refill"] == run.total("refills") - run.total("transfer_hits")
     assert locks["stock_slab"] == run.total("slabs_made") + run.total("slabs_retired")
-    assert locks["stock_large"] + locks["pool_large"] == run.process["large_allocs"] + run.process["large_frees"]
+    assert (
+        locks["stock_large"] + locks["pool_large"] == run.process["large_allocs"] + run.process["large_frees"]
+    )
+    # Each trade with the pool moves a superslab, or half of what one of so many stocks may keep; twice as
+    # many where the pool has pieces, and two for each time that a stock was empty.
+    stocks = os.cpu_count() or 1
+    part = min(max(Policy().stock_limit_units // stocks // 2, 1) / SUPERSLAB_UNITS, 1)
+    assert locks["pool_stock"] <= 2 * (scaling.superslabs(run) / part + locks["stock_idle"] + stocks)
     # Every thread comes and goes: two locks when it starts, one when it ends. The rest are ticks.
     started = run.process["threads_started"]
     assert locks["registry"] >= 2 * started + run.process["threads_ended"]

@@ -118,12 +118,12 @@ def test_damaged_statistics_are_an_error(tmp_path: Path, text: str) -> None:
 
 def test_what_locks_were_taken_for_adds_up_and_may_be_missing(tmp_path: Path) -> None:
     document = json.loads(statistics())
-    document["locks"] = {"pool_slab": {"taken": 5, "waits": 1}}
+    document["locks"] = {"pool_stock": {"taken": 5, "waits": 1}}
     document["swaps"] = {"slab_push": {"done": 7, "in_vain": 2}}
     (tmp_path / "a").write_text(json.dumps(document))
     (tmp_path / "b").write_text(statistics())  # as of an older version
     parts = [rates.read(tmp_path / "a"), rates.read(tmp_path / "a"), rates.read(tmp_path / "b")]
     both = rates.merge(parts)
-    assert both.locks == {"pool_slab": Tally(10, 2)}
+    assert both.locks == {"pool_stock": Tally(10, 2)}
     assert both.swaps == {"slab_push": Tally(14, 4)}
     assert rates.merge(parts[2:]).locks == {}

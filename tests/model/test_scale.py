@@ -38,7 +38,7 @@ def test_constants_are_those_of_the_core() -> None:
 
 def test_a_core_alone_waits_for_nobody_and_pays_what_its_visits_cost() -> None:
     costs = Costs()
-    demand = Demand(40.0, {Visit.PUT: 0.05, Visit.LARGE: 0.01})
+    demand = Demand(40.0, {Visit.PUT: 0.05, Visit.LONG: 0.01})
     alone = simulate(1, demand, costs)
     outside_ns = sum(
         each
@@ -90,10 +90,10 @@ def test_more_cores_than_shards_share_them() -> None:
 @pytest.mark.parametrize("spin", [0.0, 750.0, 1e9], ids=["sleeps at once", "spins", "never sleeps"])
 def test_one_lock_gives_no_more_than_its_hold_time_allows(cores: int, spin: float) -> None:
     costs = Costs(spin=spin)
-    demand = Demand(1.0, {Visit.LARGE: 0.5})
+    demand = Demand(1.0, {Visit.LONG: 0.5})
     load = simulate(cores, demand, costs)
     # A core may hold the lock twice in a row, and then no line moves: the bound is that of unmoved lines.
-    assert load.rate * cores * 0.5 * inside_ns(Visit.LARGE, costs, moved=False) <= 1e9
+    assert load.rate * cores * 0.5 * inside_ns(Visit.LONG, costs, moved=False) <= 1e9
     assert load.busy[Kind.POOL] <= 1 + 1e-9  # rounding
     assert sum(load.waiting.values()) <= 1 + 1e-9
     assert load.bends is Kind.POOL
@@ -101,12 +101,12 @@ def test_one_lock_gives_no_more_than_its_hold_time_allows(cores: int, spin: floa
 
 
 def test_a_lock_that_nobody_sleeps_at_is_always_held_when_all_want_it() -> None:
-    load = simulate(64, Demand(1.0, {Visit.LARGE: 0.5}), Costs(spin=1e12))
+    load = simulate(64, Demand(1.0, {Visit.LONG: 0.5}), Costs(spin=1e12))
     assert load.busy[Kind.POOL] == pytest.approx(1, abs=0.001)
 
 
 def test_sleep_lets_a_lock_lie_idle_until_the_woken_thread_runs() -> None:
-    demand = Demand(1.0, {Visit.LARGE: 0.5})
+    demand = Demand(1.0, {Visit.LONG: 0.5})
     sleeping, spinning = (simulate(4, demand, Costs(spin=spin, line=0.0)) for spin in (0.0, 1e12))
     assert sleeping.busy[Kind.POOL] < spinning.busy[Kind.POOL]
     assert sleeping.rate < spinning.rate
@@ -129,20 +129,35 @@ def test_trapped_calls_queue_for_a_line_and_never_sleep() -> None:
 
 
 def test_a_slab_holds_its_class_while_it_waits_for_the_pool() -> None:
-    slow_pool = Costs(sections={**SECTIONS, Visit.SLAB: Section(40_000, 0)}, spin=1e12)
-    load = simulate(16, Demand(40.0, {Visit.REFILL: 0.01, Visit.SLAB: 0.01}, (0.25,) * 4), slow_pool)
+    slow_pool = Costs(sections={**SECTIONS, Visit.TRADE: Section(40_000, 0)}, spin=1e12)
+    visits = {Visit.REFILL: 0.01, Visit.SLAB: 0.01, Visit.TRADE: 0.01}
+    load = simulate(16, Demand(40.0, visits, (0.25,) * 4), slow_pool)
     assert load.busy[Kind.POOL] == pytest.approx(1, abs=0.01)
     assert load.waiting[Kind.CLASS] > 0.3
 
 
+def test_a_stock_is_met_by_its_own_core_alone_until_it_trades() -> None:
+    visits = {Visit.LARGE: 0.1}
+    own, trading = (simulate(64, Demand(10.0, {**visits, Visit.TRADE: each})) for each in (0.0, 0.05))
+    assert own.waiting[Kind.STOCK] == own.waiting[Kind.POOL] == 0
+    assert trading.bends is Kind.POOL
+    assert trading.rate < own.rate
+
+
+def test_a_batch_for_a_full_shard_costs_time_and_no_lock() -> None:
+    full, put = (simulate(64, Demand(10.0, {Visit.PUT: 0.1, Visit.FULL: each})) for each in (0.1, 0.0))
+    assert full.rate < put.rate
+    assert not any(full.waiting.values())
+
+
 def test_dearer_lines_cost_where_locks_move_between_cores() -> None:
-    demand = Demand(40.0, {Visit.LARGE: 0.005, Visit.TAKE: 0.05, Visit.PUT: 0.05})
+    demand = Demand(40.0, {Visit.LONG: 0.005, Visit.TAKE: 0.05, Visit.PUT: 0.05})
     rates = [simulate(8, demand, Costs(line=line)).rate for line in (20.0, 50.0, 110.0)]
     assert rates == sorted(rates, reverse=True)
 
 
 def test_the_same_seed_gives_the_same_answer_and_another_a_similar_one() -> None:
-    demand = Demand(40.0, {Visit.LARGE: 0.005, Visit.PUT: 0.05})
+    demand = Demand(40.0, {Visit.LONG: 0.005, Visit.PUT: 0.05})
     assert simulate(8, demand, seed=3) == simulate(8, demand, seed=3)
     assert simulate(8, demand, seed=3).rate == pytest.approx(simulate(8, demand, seed=4).rate, rel=0.05)
 

@@ -4,13 +4,28 @@ from collections.abc import Iterable, Mapping
 
 from hakmem.errors import HakmemError
 from hakmem.lab.perf.counts import Rates
+from hakmem.model.arena import SUPERSLAB_UNITS
 from hakmem.model.scale import Demand, Visit
+from hakmem.spec.size_classes import SIZE_CLASSES
 
 
 def operations(rates: Rates) -> int:
     """Mallocs and frees of a run."""
     large = rates.process["large_allocs"] + rates.process["large_frees"]
     return rates.total("allocations") + rates.total("frees") + large
+
+
+def superslabs(rates: Rates) -> float:
+    """How many times 2 MiB of spans came out of the pool as slabs, or went back: what it may be locked for.
+
+    Spans of large blocks are not counted, since statistics do not tell their lengths.
+    """
+    units_of = {entry.block_b: entry.units for entry in SIZE_CLASSES}
+    units = sum(
+        (each.counters["slabs_made"] + each.counters["slabs_retired"]) * units_of[each.size]
+        for each in rates.classes
+    )
+    return units / SUPERSLAB_UNITS
 
 
 def demand(rates: Rates, work_ns: float) -> Demand:

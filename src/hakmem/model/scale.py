@@ -103,7 +103,8 @@ class Demand:
     """What one operation asks for, on average.
 
     work_ns: nanoseconds of an operation and of the program's own work around it, without visits.
-    visits: how many of each an operation makes; SLAB of which are part of a REFILL or PUSH, TRADE of a SLAB or LARGE.
+    visits: how many of each an operation makes; SLAB of which are part of a REFILL or PUSH, TRADE of a SLAB
+        or LARGE.
     classes: the shares of the size classes in the visits of class locks; they add up to 1. trapped_classes:
         those in trapped calls.
     """

@@ -99,7 +99,7 @@ class Pool:
         self._release(unit, self.used.pop(unit), dirty, stamp_ms)
 
     def trade(self, back: Sequence[FreeSpan], want: Want | None) -> list[FreeSpan]:
-        """Takes a stock's spans back, and gives what it wants: the wanted run first; nothing without memory."""
+        """Takes a stock's spans back; gives what it wants, the wanted run first, nothing without memory."""
         for span in back:
             del self.stocked[span.unit]
             self._release(span.unit, span.units, 0, span.stamp_ms)

@@ -55,7 +55,7 @@ class Stock:
         self._show()
 
     def extend(self, unit: int, units: int) -> bool:
-        """Makes a span longer by taking what is free behind it, also what the stock has; False if that is short."""
+        """Makes a span longer by what is free behind it, in the stock too; False if that is short."""
         if self.pool.extend(unit, units):
             return True
         self.empty()

@@ -73,7 +73,7 @@ class Upkeep:
 
     @property
     def _dirty_units(self) -> int:
-        """Of the stock's, at most half of what may be retained: more is the stock's by the size of the heap."""
+        """Of the stock's at most half of what may be retained: it has more only in a large heap."""
         return self.pool.dirty_units + min(self.stock.shown_dirty, self._retained_units // 2)
 
     @property
