@@ -21,7 +21,7 @@ uint32_t hak_shard_own(void) {
     return shard;
 }
 
-void hak_shard_hold(void) { hak_lock(&used.lock); }
+void hak_shard_hold(void) { hak_lock_for(&used.lock, HAK_LOCK_start); }
 void hak_shard_let_go(bool child) {
     if (child) hak_lock_reset(&used.lock);
     else hak_unlock(&used.lock);
