@@ -10,6 +10,7 @@ enum {
     LIMIT_MAX = 256,              /* units: dirty ones that a stock keeps, 4 MiB */
     LIMIT_PART = 2,               /* of what may stay unpurged, one part in so many for stocks */
     LIVE_PART = 8,                /* of the heap, one part in so many may stay unpurged */
+    TRADE_LEAST = 16,             /* units that a stock takes at once, if its limit is less: a slab of the longest */
     SHOW_PART = 8,                /* of its limit, so much may change before a stock shows it */
 };
 
@@ -150,7 +151,8 @@ static size_t take_all(stock_t *stock) {
 /* Trades all that the stock has for what is wanted and more. */
 static size_t restock(stock_t *stock, size_t units, size_t alignment, hak_unit_kind_t kind, bool *zero) {
     stock->limit = limit_now(stock);
-    size_t most = hak_span_is_limited() ? units : hak_max(units, HAK_SUPERSLAB_UNITS);
+    size_t most = hak_max(hak_min(2 * (size_t)stock->limit, HAK_SUPERSLAB_UNITS), TRADE_LEAST);
+    most = hak_span_is_limited() ? units : hak_max(units, most);
     hak_span_want_t want = {units, alignment, most, stock->limit / 2};
     size_t first = hak_span_trade(take_all(stock), &want, HAK_LOCK_pool_stock);
     if (first == 0) return 0;

@@ -3,7 +3,8 @@
  *
  * Each shard has a stock: short lists of free spans by length. It serves spans of up to HAK_STOCK_UNITS units, the shortest that
  * suffices, and cuts what is longer; spans in a stock are not merged. A stock that cannot serve gives all that it has back to
- * the pool, where it is merged, and gets up to a superslab; one that has too much gives all back. So the pool's lock is taken
+ * the pool, where it is merged, and gets up to a superslab, or less where many stocks share what all may keep: who cut new
+ * memory for long would leave what others have freed unused. One that has too much gives all back. So the pool's lock is taken
  * about once for each superslab that comes or goes, or each `limit` where that is less.
  * What is in stocks is free memory: they share half of what may stay unpurged, the settings' `retain` or an eighth of the heap
  * (a stock may have more until it next looks, when others have come since), and each tick and trim empties them. Where address

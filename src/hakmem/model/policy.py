@@ -47,12 +47,14 @@ class Policy:
     shrink_trigger_units: int = _mirrors("span.c", "SHRINK_TRIGGER", 3)
 
     # Stocks of spans by processor: the longest span, how many are looked at, how many dirty units one keeps,
-    # and which part that is; after which part of a change a stock shows it; how many spans one gets at once.
+    # and which part that is; the least that it takes at once; after which part of its limit a change is shown;
+    # how many spans it gets at once.
     stock_units: int = _mirrors("stock.h", "HAK_STOCK_UNITS", 64)
     stock_search_spans: int = _mirrors("stock.c", "SPANS_LOOKED", 4)
     stock_limit_units: int = _mirrors("stock.c", "LIMIT_MAX", 256)
     stock_limit_part: int = _mirrors("stock.c", "LIMIT_PART", 2)
     stock_live_part: int = _mirrors("stock.c", "LIVE_PART", 8)
+    stock_trade_least_units: int = _mirrors("stock.c", "TRADE_LEAST", 16)
     stock_show_part: int = _mirrors("stock.c", "SHOW_PART", 8)
     stock_runs: int = _mirrors("span.c", "RUNS_MAX", 32)
 

@@ -103,7 +103,8 @@ class Stock:
 
     def _restock(self, units: int, alignment: int) -> Taken | None:
         self.limit = self._limit_now()
-        most = units if self.policy.is_limited else max(units, SUPERSLAB_UNITS)
+        most = max(min(2 * self.limit, SUPERSLAB_UNITS), self.policy.stock_trade_least_units)
+        most = units if self.policy.is_limited else max(units, most)
         runs = self.pool.trade(self._take_all(), Want(units, alignment, most, self.limit // 2))
         if not runs:
             return None
