@@ -47,7 +47,7 @@ class Policy:
     shrink_trigger_units: int = _mirrors("span.c", "SHRINK_TRIGGER", 3)
 
     # Stocks of spans by processor: the longest span, how many are looked at, how many dirty units one keeps,
-    # and which part that is; the least that it takes at once; after which part of its limit a change is shown;
+    # and which part that is; the least that it takes at once; after which part of its limit it shows changes;
     # how many spans it gets at once.
     stock_units: int = _mirrors("stock.h", "HAK_STOCK_UNITS", 64)
     stock_search_spans: int = _mirrors("stock.c", "SPANS_LOOKED", 4)
