@@ -28,6 +28,8 @@
 #define HAK_LIKELY(x) __builtin_expect(!!(x), 1)
 #define HAK_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define HAK_NOINLINE __attribute__((noinline))
+/* For doors to the fast paths: what they call becomes part of them, however large the rest of the unit is. */
+#define HAK_FLAT __attribute__((flatten))
 #define HAK_COLD __attribute__((noinline, cold))
 #define HAK_ALIGNED(n) __attribute__((aligned(n)))
 #define HAK_EXPORT __attribute__((visibility("default")))

@@ -10,8 +10,8 @@
 #include "os.h"
 #include "stats.h"
 
-HAK_EXPORT void *malloc(size_t size) { return hak_alloc(size); }
-HAK_EXPORT void free(void *block) { hak_release(block); }
+HAK_EXPORT HAK_FLAT void *malloc(size_t size) { return hak_alloc(size); }
+HAK_EXPORT HAK_FLAT void free(void *block) { hak_release(block); }
 HAK_EXPORT void *calloc(size_t count, size_t size) { return hak_alloc_zero(count, size); }
 HAK_EXPORT void *realloc(void *block, size_t size) { return hak_resize(block, size); }
 HAK_EXPORT void *reallocarray(void *block, size_t count, size_t size) { return hak_resize_array(block, count, size); }
@@ -126,7 +126,7 @@ static inline void *new_aligned_nothrow(size_t size, size_t alignment) {
     void *name parameters { return body; }
 #define HAK_DELETE(name, parameters) \
     HAK_EXPORT void name parameters; \
-    void name parameters { hak_release(block); }
+    HAK_FLAT void name parameters { hak_release(block); }
 #define HAK_IGNORED __attribute__((unused))
 
 HAK_NEW(_Znwm, (size_t size), new_plain(size))
