@@ -3,6 +3,8 @@
 #include "diag.h"
 #include "pattern.h"
 
+enum { TURN_BYTES = 13 * 64 }; /* an odd number of cache lines: successive classes begin all over HAK_CARVE_BYTES */
+
 static uint32_t pack(size_t slab, const void *head, uint32_t count) {
     size_t offset = (uintptr_t)head - (uintptr_t)hak_unit_address(slab);
     return (uint32_t)(offset / HAK_BLOCK_ALIGN + 1) | count << HAK_SLAB_COUNT_SHIFT;
@@ -45,21 +47,30 @@ bool hak_slab_is_block(size_t slab, const void *block) {
     return index * (size_t)hak_classes[c].size == offset && index < hak_slab_carved(hak_unit(slab));
 }
 
+/* Which of the `count` blocks of a piece is handed out first. Were it the first for every class, then the warmest blocks of all
+ * classes would lie at starts of units, and fight for the same few lines of a first-level cache. */
+static uint32_t turn_of(unsigned c, uint32_t count) {
+    return c * TURN_BYTES % HAK_CARVE_BYTES / hak_classes[c].size % count;
+}
+
 hak_chain_t hak_slab_carve(size_t unit, uint32_t most) {
     hak_unit_t *slab = hak_unit(unit);
-    const hak_class_t *class = &hak_classes[hak_load_relaxed(&slab->class)];
+    unsigned c = hak_load_relaxed(&slab->class);
+    const hak_class_t *class = &hak_classes[c];
     uint32_t carved = hak_slab_carved(slab);
     uint32_t step = class->size < HAK_CARVE_BYTES ? HAK_CARVE_BYTES / class->size : 1;
     uint32_t count = (uint32_t)hak_min(hak_min(most, step), class->capacity - carved);
     if (count == 0) return (hak_chain_t){NULL, 0};
     char *first = (char *)hak_unit_address(unit) + (size_t)carved * class->size;
     char *last = first + (size_t)(count - 1) * class->size;
+    char *head = first + (size_t)turn_of(c, count) * class->size;
     for (char *block = first; block < last; block += class->size) hak_set_next(block, block + class->size);
-    hak_set_next(last, NULL);
+    hak_set_next(last, first);
+    hak_set_next(head == first ? last : head - class->size, NULL);
     for (char *block = first; HAK_DEBUG && block <= last; block += class->size) hak_pattern_fill(block, class->size);
     /* Relaxed: a pusher of one of these blocks got it from a thread that had it from here. */
     hak_store_relaxed(&slab->slab.carved, carved + count);
-    return (hak_chain_t){first, count};
+    return (hak_chain_t){head, count};
 }
 
 hak_chain_t hak_slab_take(size_t unit) {

@@ -37,7 +37,7 @@ void hak_slab_retire(size_t unit, uint64_t stamp_ms);
 /* True if `block` is the start of a block of the slab. */
 bool hak_slab_is_block(size_t slab, const void *block);
 
-/* Cuts up to `most` new blocks, linked in order of address. Under the class lock. */
+/* Cuts up to `most` new blocks, linked in order of address from one in their midst on, and around. Under the class lock. */
 hak_chain_t hak_slab_carve(size_t slab, uint32_t most);
 
 /* Takes the whole list. Under the class lock. */

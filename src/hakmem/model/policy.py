@@ -58,8 +58,9 @@ class Policy:
     stock_show_part: int = _mirrors("stock.c", "SHOW_PART", 8)
     stock_runs: int = _mirrors("span.c", "RUNS_MAX", 32)
 
-    # Slabs: what is carved at a time.
+    # Slabs: what is carved at a time, and how far from one class to the next its first block moves.
     carve_b: int = _mirrors("slab.h", "HAK_CARVE_BYTES", 4 * KIB)
+    turn_b: int = _mirrors("slab.c", "TURN_BYTES", 13 * 64)
 
     # Central store: slabs looked at in a refill, slabs gathered before a push.
     refill_slabs: int = _mirrors("central.c", "LOOK_MAX", 8)

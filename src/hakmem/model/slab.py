@@ -1,6 +1,6 @@
 """A span cut into equal blocks, with no owner: anybody gives blocks back. Mirrors core/slab.c.
 
-A chain is a list of addresses, head first. Blocks are carved lazily, lowest address first.
+A chain is a list of addresses, head first. Blocks are carved lazily, in pieces of rising address.
 Invariant: blocks in use + in thread caches + in batches + in the slab's list == carved.
 """
 
@@ -58,7 +58,13 @@ class Slab:
         step = max(policy.carve_b // self.size_class.block_b, 1)
         first = self.carved
         self.carved = min(first + min(most, step), self.size_class.blocks)
-        return [self.address(index) for index in range(first, self.carved)]
+        blocks = [self.address(index) for index in range(first, self.carved)]
+        turn = self.turn(len(blocks), policy)
+        return blocks[turn:] + blocks[:turn]
+
+    def turn(self, count: int, policy: Policy) -> int:
+        """Which of `count` blocks of a piece is handed out first, so that the classes' warmest lie apart."""
+        return self.number * policy.turn_b % policy.carve_b // self.size_class.block_b % max(count, 1)
 
     def push(self, chain: Chain) -> bool:
         """Takes a chain back. True if somebody must look: the list was empty, or every block is back."""

@@ -1,5 +1,6 @@
 /* slab.h: carving, the list of free blocks in one word, threads that push while one takes. */
 #include <pthread.h>
+#include <string.h>
 
 #include "../check.h"
 #include "slab.h"
@@ -12,14 +13,22 @@ static void *tail_of(hak_chain_t chain) {
     return block;
 }
 
-/* Carves all; the blocks in order of address. */
-static uint32_t carve_all(size_t slab, unsigned char **blocks) {
+/* Carves all: the blocks in order of address, each within its piece. */
+static uint32_t carve_all(size_t slab, size_t size, unsigned char **blocks) {
     uint32_t count = 0;
     for (;;) {
         hak_chain_t chain = hak_slab_carve(slab, 7);
         if (chain.count == 0) return count;
         CHECK_MOST(chain.count, 7);
-        for (void *block = chain.head; chain.count != 0; chain.count--, block = hak_next(block)) blocks[count++] = block;
+        uint32_t before = count;
+        void *block = chain.head;
+        for (count += chain.count; chain.count != 0; chain.count--, block = hak_next(block)) {
+            size_t index = (size_t)((char *)block - (char *)hak_unit_address(slab)) / size;
+            CHECK(index >= before && index < count);
+            CHECK(blocks[index] == NULL);
+            blocks[index] = block;
+        }
+        CHECK(block == NULL);
         CHECK_EQUAL(hak_slab_carved(hak_unit(slab)), count);
     }
 }
@@ -31,7 +40,8 @@ static void every_class_is_carved_to_its_capacity_without_overlap(void) {
         size_t slab = hak_slab_make(c);
         CHECK(slab != 0);
         size_t size = hak_classes[c].size;
-        uint32_t count = carve_all(slab, blocks);
+        memset(blocks, 0, sizeof blocks);
+        uint32_t count = carve_all(slab, size, blocks);
         CHECK_EQUAL(count, hak_classes[c].capacity);
         for (uint32_t i = 0; i < count; i++) {
             CHECK_EQUAL((uintptr_t)blocks[i], (uintptr_t)hak_unit_address(slab) + i * size);
