@@ -31,8 +31,8 @@ static size_t share_of(size_t total) { return total / hak_max(1, hak_load_relaxe
 size_t hak_budget_even_share(void) { return share_of(budget_bytes()); }
 
 bool hak_budget_lease(size_t held, size_t more) {
-    size_t total = budget_bytes();
-    if (held + more <= share_of(total)) total += total / 2;
+    size_t total = budget_bytes(), sharers = hak_max(1, hak_load_relaxed(&budget.sharers));
+    if ((held + more) * sharers <= total) total += total / 2; /* no more than an even share: without a division */
     if (hak_load_relaxed(&budget.leased_bytes) + more > total) return false;
     hak_preempt(HAK_AT_READ);
     bool fits = hak_add_relaxed(&budget.leased_bytes, more) + more <= total;

@@ -45,6 +45,12 @@ static uint32_t limit_max(unsigned c) {
     return clamp(bin_bytes_max / hak_classes[c].size, blocks < 4 ? blocks : 4, blocks);
 }
 
+/* The first limit of a class. */
+static uint32_t limit_cold(unsigned c) {
+    size_t bytes = hak_min(COLD_BYTES, hak_budget_even_share() / FIRST_PART);
+    return clamp(bytes / hak_classes[c].size, LEAST_BLOCKS, COLD_BLOCKS);
+}
+
 static void set_limit(hak_cache_t *cache, unsigned c, uint32_t limit) {
     hak_bin_t *bin = &cache->bins[c];
     size_t size = hak_classes[c].size;
@@ -64,9 +70,7 @@ static bool starves_others(const hak_cache_t *cache, unsigned c, size_t more) {
 static void raise_limit(hak_cache_t *cache, unsigned c) {
     hak_bin_t *bin = &cache->bins[c];
     uint32_t high = limit_max(c);
-    size_t cold_bytes = hak_min(COLD_BYTES, hak_budget_even_share() / FIRST_PART);
-    uint32_t cold = clamp(cold_bytes / hak_classes[c].size, LEAST_BLOCKS, COLD_BLOCKS);
-    uint32_t limit = bin->limit == 0 ? cold : 2u * bin->limit;
+    uint32_t limit = bin->limit == 0 ? limit_cold(c) : 2u * bin->limit;
     if (limit > high) limit = high;
     if (limit <= bin->limit) return;
     size_t more = (size_t)(limit - bin->limit) * hak_classes[c].size;
