@@ -4,8 +4,6 @@
 
 hak_arena_t hak_arena;
 
-static hak_huge_t huge_policy;
-
 enum {
     TABLE_COUNT = HAK_DEBUG ? 4 : 3,
     LIVE_BITS = HAK_DEBUG ? 1 << (HAK_UNIT_SHIFT - 4) : 0, /* a unit's live bits */
@@ -18,6 +16,7 @@ enum {
 #define RANGE_BYTES (64 * MIB)       /* the granule of the range, and the least that is reserved as a whole */
 #define COMMIT_MAX_BYTES (32 * MIB)  /* the most that is committed beyond what is asked for */
 #define SMALL_HEAP_BYTES (32 * MIB)  /* below this no huge pages, so that a small process stays small */
+#define IN_GIB (576 * MIB)            /* base, page map and dirty bits lie in one GiB: one page less for the system's page tables */
 /* So that the descriptors of a whole reservation fit between its page map and its base. */
 #define WHOLE_MAX_BYTES (HAK_DEBUG ? 16 * GIB : 64 * GIB)
 
@@ -60,7 +59,8 @@ static bool tables_cover(size_t units) {
             }
             return false;
         }
-        if (i == 1) hak_os_huge_pages(at, want - have, HAK_HUGE_NEVER);
+        if (i == 1 && want >= HAK_SUPERSLAB_SIZE) /* no huge page fits before */
+            hak_os_huge_pages(at, want - have, HAK_HUGE_NEVER);
     }
     hak_arena.table_units = target;
     return true;
@@ -96,6 +96,7 @@ static size_t reserve(size_t units) {
 }
 
 static void apply_huge_policy(size_t first, size_t count) {
+    if (first + count <= HAK_SUPERSLAB_UNITS) return; /* it lacks unit 0: no huge page fits */
     size_t small_end = SMALL_HEAP_BYTES / HAK_UNIT_SIZE;
     if (first < small_end) {
         size_t n = hak_min(small_end - first, count);
@@ -103,7 +104,7 @@ static void apply_huge_policy(size_t first, size_t count) {
         first += n;
         count -= n;
     }
-    if (count != 0) hak_os_huge_pages(hak_unit_address(first), count << HAK_UNIT_SHIFT, huge_policy);
+    if (count != 0) hak_os_huge_pages(hak_unit_address(first), count << HAK_UNIT_SHIFT, hak_arena.huge_policy);
 }
 
 /* Commits `units` units from the frontier on, or more where that is cheap; how many, or 0. */
@@ -113,7 +114,7 @@ static size_t commit(size_t units) {
     size_t spare = hak_min(first / 8, COMMIT_MAX_BYTES / HAK_UNIT_SIZE);
     size_t least = hak_min(hak_round_up(first + units, HAK_SUPERSLAB_UNITS) - first, left);
     size_t count = hak_min(hak_round_up(first + hak_max(units, spare), HAK_SUPERSLAB_UNITS) - first, left);
-    while (!hak_os_commit(hak_unit_address(first), count << HAK_UNIT_SHIFT)) {
+    while (first + count > hak_arena.accessible_units && !hak_os_commit(hak_unit_address(first), count << HAK_UNIT_SHIFT)) {
         if (count == least) return 0;
         count = least;
     }
@@ -146,13 +147,13 @@ size_t hak_arena_grow(size_t units, size_t *got) {
 /* Lays the tables out downwards from `top`. */
 static void place(uintptr_t base, size_t max_bytes, uintptr_t top) {
     size_t max_units = max_bytes >> HAK_UNIT_SHIFT;
-    uintptr_t units = top - max_units * sizeof(hak_unit_t);
-    uintptr_t dirty = hak_round_down(units - max_units / 8, HAK_SUPERSLAB_SIZE);
+    uintptr_t dirty = hak_round_down(top - max_units / 8, HAK_SUPERSLAB_SIZE);
+    uintptr_t units = dirty - max_units * sizeof(hak_unit_t);
     hak_store_relaxed(&hak_arena.base, base);
     hak_arena.max_units = max_units;
     hak_arena.units = (hak_unit_t *)units;
     hak_arena.dirty = (_Atomic uint64_t *)dirty;
-    hak_arena.live = (_Atomic uint64_t *)(dirty - max_units * LIVE_BITS / 8);
+    hak_arena.live = (_Atomic uint64_t *)(units - max_units * LIVE_BITS / 8);
     /* Unit 0 stands for "none"; with larger pages what shares its page stays unused with it. */
     hak_arena.committed_units = hak_max(1, hak_os_page_size() >> HAK_UNIT_SHIFT);
     hak_arena.frontier_units = hak_arena.committed_units;
@@ -173,16 +174,21 @@ size_t hak_arena_shrink(size_t unit) {
 
 static bool open_at(uintptr_t base, size_t max_bytes) {
     place(base, max_bytes, base - HAK_PAGE_MAP_SPAN);
-    if (hak_os_reserve_at((void *)base, STEP_BYTES) != HAK_RESERVED) return false;
-    hak_arena.reserved_units = STEP_BYTES >> HAK_UNIT_SHIFT;
+    /* The first superslab is accessible at once: a small process needs no other. */
+    void *first = hak_unit_address(hak_arena.frontier_units);
+    size_t size = HAK_SUPERSLAB_SIZE - (hak_arena.frontier_units << HAK_UNIT_SHIFT);
+    if (hak_os_map(first, size) == NULL) return false;
+    hak_arena.reserved_units = HAK_SUPERSLAB_UNITS;
+    hak_arena.accessible_units = HAK_SUPERSLAB_UNITS;
     if (tables_cover(1)) return true;
-    hak_os_release((void *)base, STEP_BYTES);
+    hak_os_release(first, size);
     return false;
 }
 
 /* One reservation, halved until the system agrees; the other tables lie between its page map and the base. */
 static bool open_whole(size_t max_bytes) {
     hak_arena.whole = true;
+    hak_arena.accessible_units = 0;
     for (size_t size = hak_min(max_bytes, WHOLE_MAX_BYTES); size >= RANGE_BYTES; size /= 2) {
         size_t total = HAK_PAGE_MAP_SPAN + size + HAK_SUPERSLAB_SIZE;
         void *p = hak_os_reserve(total);
@@ -197,12 +203,12 @@ static bool open_whole(size_t max_bytes) {
 }
 
 bool hak_arena_open(size_t max_bytes, hak_huge_t policy) {
-    huge_policy = policy;
+    hak_arena.huge_policy = policy;
     max_bytes = hak_round_down(hak_min(max_bytes, HAK_ARENA_MAX), RANGE_BYTES);
     /* Between the shadow memory of AddressSanitizer (below 16 TiB) and position-independent programs (from 85 TiB on);
      * the second place is one that valgrind, which manages 16 TiB, can give. */
     uintptr_t random = hak_os_entropy() % 40960;
-    uintptr_t places[] = {32 * TIB + random * GIB, 32 * TIB + (random ^ 0x155) * GIB, 10 * TIB};
+    uintptr_t places[] = {32 * TIB + random * GIB + IN_GIB, 32 * TIB + (random ^ 0x155) * GIB + IN_GIB, 10 * TIB + IN_GIB};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         if (open_at(places[i], max_bytes)) return true;
     }

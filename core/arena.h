@@ -1,7 +1,7 @@
 /* arena.h -- the address range that holds every superslab, its units, and the tables that describe them.
  * May use: base, bits, atomic, diag, os, size_class.
  *
- *   [ live bits (debug) | dirty bits | unit descriptors | page map ][ units 0, 1, 2 ... committed | reserved | claimed ]
+ *   [ live bits (debug) | unit descriptors | dirty bits | page map ][ units 0, 1, 2 ... committed | reserved | claimed ]
  *                                     HAK_PAGE_MAP_SPAN below base ^ base
  *
  * The range is claimed by position only: a place far from where the system puts mappings is chosen, and reserved step by
@@ -67,6 +67,8 @@ typedef struct hak_arena {
     size_t reserved_units;  /* from the frontier on, units up to here are reserved */
     size_t max_units;
     size_t table_units; /* units that the tables cover */
+    size_t accessible_units; /* units below need no commit */
+    hak_huge_t huge_policy;
     bool whole;         /* reserved at once */
 } HAK_ALIGNED(64) hak_arena_t;
 

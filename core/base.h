@@ -32,6 +32,8 @@
 #define HAK_FLAT __attribute__((flatten))
 #define HAK_COLD __attribute__((noinline, cold))
 #define HAK_ALIGNED(n) __attribute__((aligned(n)))
+/* Zeroed memory that comes after all other, so that small variables that every process uses share few pages. */
+#define HAK_BIG_TABLE __attribute__((section(".bss.big")))
 #define HAK_EXPORT __attribute__((visibility("default")))
 
 /* Keeps a value out of the register that a function returns its result in, which saves malloc a move. */

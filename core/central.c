@@ -19,7 +19,7 @@ typedef struct central {
 } HAK_ALIGNED(64) central_t;
 #undef HAK_CLASS_FIGURE
 
-static central_t centrals[HAK_CLASS_COUNT];
+static HAK_BIG_TABLE central_t centrals[HAK_CLASS_COUNT];
 
 static central_t *enter(unsigned c, hak_lock_use_t use) {
     central_t *central = &centrals[c];

@@ -359,13 +359,14 @@ static bool expand_path(const char *path, char *out, size_t size) {
 }
 
 static struct {
-    int fd;          /* a copy of stderr, made when it is asked for */
+    int fd;          /* a copy of stderr, made when it is asked for; 0 for none */
     char path[4096]; /* "" for none */
-} at_exit = {.fd = -1};
+} at_exit HAK_BIG_TABLE;
 
 /* Keeps what the report needs: programs close stderr and overwrite their environment before they end. */
 static __attribute__((constructor)) void prepare(void) {
     if (!hak_thread_open()) return;
+    if (!hak_options.stats && hak_options.stats_file == NULL) return; /* before the page of `at_exit` is touched */
     const char *path = hak_options.stats_file != NULL ? hak_options.stats_file : "";
     text_t copy = {at_exit.path, sizeof at_exit.path, 0};
     put(&copy, path);
@@ -391,8 +392,8 @@ static void send_json(const char *path) {
 
 /* Runs after the program's own exit handlers. */
 static __attribute__((destructor)) void stats_at_exit(void) {
-    if (!hak_thread_open()) return;
-    if (hak_options.stats) hak_stats_send(hak_stats_write_text, at_exit.fd);
+    if (!hak_thread_open() || (!hak_options.stats && hak_options.stats_file == NULL)) return;
+    if (hak_options.stats && at_exit.fd > 0) hak_stats_send(hak_stats_write_text, at_exit.fd);
     if (strcmp(at_exit.path, "-") == 0) hak_stats_send(hak_stats_write_json, at_exit.fd);
     else if (at_exit.path[0] != '\0') send_json(at_exit.path);
 }

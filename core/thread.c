@@ -26,12 +26,13 @@ static struct {
     hak_lock_t lock HAK_ALIGNED(64);
     hak_cache_t *first;  /* caches of living threads */
     hak_cache_t *unused; /* caches of threads that have ended, for those to come */
-    char *chunk, *chunk_end;
+    char *chunk, *chunk_end; /* memory for caches; at first `first_cache` */
     uint32_t threads;
     pthread_key_t key;
     bool has_key;
 } registry;
 
+static hak_cache_t first_cache;
 static hak_lock_t open_lock;
 static _Atomic bool is_open;
 
@@ -41,10 +42,11 @@ static hak_cache_t *new_cache(void) {
         registry.unused = cache->next;
         return cache;
     }
-    if (registry.chunk == NULL || registry.chunk + sizeof *cache > registry.chunk_end) {
-        registry.chunk = hak_os_map(NULL, CHUNK_BYTES);
-        if (registry.chunk == NULL) return NULL;
-        registry.chunk_end = registry.chunk + CHUNK_BYTES;
+    if (registry.chunk + sizeof *cache > registry.chunk_end) {
+        char *chunk = hak_os_map(NULL, CHUNK_BYTES);
+        if (chunk == NULL) return NULL;
+        registry.chunk = chunk;
+        registry.chunk_end = chunk + CHUNK_BYTES;
     }
     cache = (hak_cache_t *)registry.chunk;
     registry.chunk += sizeof *cache;
@@ -145,6 +147,8 @@ static bool open_once(void) {
     if (!options_read) hak_options_read();
     options_read = true;
     if (!hak_arena_open(hak_options.arena_max, (hak_huge_t)hak_options.huge_pages)) return false;
+    registry.chunk = (char *)&first_cache;
+    registry.chunk_end = registry.chunk + sizeof first_cache;
     registry.has_key = pthread_key_create(&registry.key, thread_ends) == 0;
     return true;
 }

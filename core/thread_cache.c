@@ -212,7 +212,10 @@ static uint32_t spare_blocks(hak_cache_t *cache, unsigned c) {
 
 void hak_cache_flush(hak_cache_t *cache) {
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
-        hak_central_put(c, take_bin(&cache->bins[c]));
+        hak_bin_t *bin = &cache->bins[c];
+        /* Most threads use few classes. Relaxed: only the owner fills the spare. */
+        if (bin->limit == 0 && bin->head == NULL && hak_load_relaxed(&cache->spares[c]) == NULL) continue;
+        hak_central_put(c, take_bin(bin));
         hak_central_put(c, take_own_spare(cache, c));
         set_limit(cache, c, 0);
     }

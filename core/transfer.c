@@ -16,7 +16,7 @@ typedef struct shard {
     shelf_t shelves[HAK_CLASS_COUNT];
 } HAK_ALIGNED(64) shard_t;
 
-static shard_t shards[HAK_SHARDS];
+static HAK_BIG_TABLE shard_t shards[HAK_SHARDS];
 
 static shelf_t *enter_shard(uint32_t shard, unsigned c, hak_lock_use_t use) {
     shelf_t *shelf = &shards[shard].shelves[c];

@@ -71,6 +71,7 @@ static void tick(hak_cache_t *cache, uint64_t now_ms, uint64_t budget_ns) {
     uint64_t due = hak_load_relaxed(&state.next_ms);
     if (now_ms < due || !hak_cas_relaxed(&state.next_ms, &due, now_ms + tick_ms())) return;
     hak_add_relaxed(&state.ticks, 1);
+    if (due == 0) return; /* the process has just begun: nothing can be idle */
     collect_idle(cache);
     uint64_t before_ms = before(now_ms, hak_options.purge_delay_ms);
     hak_span_purge(retained_units(), before_ms, budget_ns);

@@ -20,6 +20,7 @@ NOT_IN_THE_MODEL = {
     ("large.c", "REFUSAL_COST"): "failures of the system",
     ("arena.c", "TABLE_COUNT"): "layout of the tables",
     ("arena.c", "LIVE_BITS"): "layout of the tables",
+    ("arena.c", "IN_GIB"): "layout of the tables",
     ("arena.c", "SMALL_HEAP_BYTES"): "huge pages",
     ("arena.c", "WHOLE_MAX_BYTES"): "the reservation where the usual place is taken",
     ("span.c", "LOG_EXACT"): "the logarithm of EXACT",

@@ -24,7 +24,7 @@ class Arena:
         self.policy = world.policy
         granule = self.policy.range_b
         self.most = world.settings.arena_max // granule * granule // UNIT_B
-        self.reserved = self.policy.reserve_step_b // UNIT_B
+        self.reserved = SUPERSLAB_UNITS
         self.committed = 1
         self.dirty = bytearray(1)
 

@@ -92,8 +92,11 @@ class Upkeep:
         now_ms = self.clock.now_ms
         if now_ms < self.next_ms:
             return
+        begins = self.next_ms == 0
         self.next_ms = now_ms + self._tick_ms
         self.ticks += 1
+        if begins:
+            return
         self._collect_idle(cache)
         before_ms = max(now_ms - self.settings.purge_delay_ms, 0)
         self.pool.purge(self._retained_units, before_ms)
