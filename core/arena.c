@@ -16,7 +16,7 @@ enum {
 #define RANGE_BYTES (64 * MIB)       /* the granule of the range, and the least that is reserved as a whole */
 #define COMMIT_MAX_BYTES (32 * MIB)  /* the most that is committed beyond what is asked for */
 #define SMALL_HEAP_BYTES (32 * MIB)  /* below this no huge pages, so that a small process stays small */
-#define IN_GIB (576 * MIB)            /* base, page map and dirty bits lie in one GiB: one page less for the system's page tables */
+#define IN_GIB (576 * MIB)           /* base, page map and dirty bits lie in one GiB, which saves the system's tables a page */
 /* So that the descriptors of a whole reservation fit between its page map and its base. */
 #define WHOLE_MAX_BYTES (HAK_DEBUG ? 16 * GIB : 64 * GIB)
 
@@ -114,7 +114,8 @@ static size_t commit(size_t units) {
     size_t spare = hak_min(first / 8, COMMIT_MAX_BYTES / HAK_UNIT_SIZE);
     size_t least = hak_min(hak_round_up(first + units, HAK_SUPERSLAB_UNITS) - first, left);
     size_t count = hak_min(hak_round_up(first + hak_max(units, spare), HAK_SUPERSLAB_UNITS) - first, left);
-    while (first + count > hak_arena.accessible_units && !hak_os_commit(hak_unit_address(first), count << HAK_UNIT_SHIFT)) {
+    while (first + count > hak_arena.accessible_units &&
+           !hak_os_commit(hak_unit_address(first), count << HAK_UNIT_SHIFT)) {
         if (count == least) return 0;
         count = least;
     }

@@ -69,6 +69,8 @@ bool hak_outside_free(void *block) {
 
 size_t hak_outside_bytes(void) { return hak_load_relaxed(&outside.bytes); }
 
+static _Atomic uint64_t very_large_ms; /* when the last very large block was made */
+
 static size_t units_of(size_t size) { return (size + HAK_UNIT_SIZE - 1) >> HAK_UNIT_SHIFT; }
 
 void *hak_large_alloc(size_t size, size_t alignment, bool *zero) {
@@ -79,13 +81,18 @@ void *hak_large_alloc(size_t size, size_t alignment, bool *zero) {
         return outside_alloc(size, alignment);
     }
     hak_page_map_set(unit, 1, HAK_CLASS_LARGE);
+    if (size >= hak_options.large_threshold) hak_store_relaxed(&very_large_ms, hak_os_now_ms());
     hak_count(HAK_COUNTER_large_allocs, 1);
     if (!*zero) hak_count(HAK_COUNTER_large_reuses, 1);
     return hak_unit_address(unit);
 }
 
+/* Memory of a very large block is due at once, but for a program that made another of late: its temporaries follow each
+ * other, and each would pay for new pages. */
 static uint64_t stamp_of(size_t bytes) {
-    return bytes >= hak_options.large_threshold ? 0 : hak_os_now_ms();
+    uint64_t now_ms = hak_os_now_ms();
+    if (bytes < hak_options.large_threshold) return now_ms;
+    return now_ms - hak_load_relaxed(&very_large_ms) < hak_options.purge_delay_ms ? now_ms : 0;
 }
 
 void hak_large_free(size_t unit) {

@@ -17,6 +17,7 @@
 #include "budget.c"
 #include "thread_cache.c"
 #include "thread.c"
+#include "flow.c"
 #include "upkeep.c"
 #include "guard.c"
 #include "foreign.c"

@@ -43,6 +43,7 @@ typedef struct hak_cache {
     uint32_t events_seen;
     uint32_t ticks_seen; /* the last tick after which the owner looked at its bins; 0 for none */
     int64_t flow_bytes; /* what went to slabs, less what came from slabs; see upkeep.c */
+    int64_t published_flow_bytes; /* of it, what flow.c has */
     /* Of upkeep.c, for a trapped thread's calls and for trips to the transfer cache: how many to skip between two looks at the
      * clock, those that are still to be skipped, and when the last look was. */
     struct hak_pace {

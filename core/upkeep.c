@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "budget.h"
+#include "flow.h"
 #include "options.h"
 #include "os.h"
 
@@ -15,6 +16,7 @@ enum {
     BUSY_TRIPS = 64,          /* trips past the cache, without a growing debt, after which a thread is busy */
     GROWTH_MS = 20,           /* a debt that has not grown for so long does not grow */
     SETTLE_TICKS = 3,         /* after so many what was idle at the burst's end has gone to its slabs */
+    WINDOW_TICKS = 3,         /* a window of flow.h: what a burst's end gave is seen for as long */
 };
 
 static struct {
@@ -70,7 +72,7 @@ static void collect_idle(hak_cache_t *cache) {
 static void tick(hak_cache_t *cache, uint64_t now_ms, uint64_t budget_ns) {
     uint64_t due = hak_load_relaxed(&state.next_ms);
     if (now_ms < due || !hak_cas_relaxed(&state.next_ms, &due, now_ms + tick_ms())) return;
-    hak_add_relaxed(&state.ticks, 1);
+    if (hak_add_relaxed(&state.ticks, 1) % WINDOW_TICKS == 0) hak_flow_end_window();
     if (due == 0) return; /* the process has just begun: nothing can be idle */
     collect_idle(cache);
     uint64_t before_ms = before(now_ms, hak_options.purge_delay_ms);
@@ -108,11 +110,13 @@ static HAK_COLD void start_thread(void) {
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
-/* Much went to slabs lately. They may be wholly free but for some blocks that idle caches hold, until ticks collect those. */
+/* Much went to slabs lately, and other threads did not take as much from there. They may be wholly free but for some blocks
+ * that idle caches hold, until ticks collect those. */
 static bool is_unsettled(hak_cache_t *cache, uint64_t now_ms) {
     int64_t flow = cache->flow_bytes - cache->settled_flow_bytes;
     if (flow <= (int64_t)hak_options.retain && flow >= 0) return false;
-    if (flow >= 0 && now_ms - cache->growth_ms <= SETTLE_TICKS * tick_ms()) return true;
+    bool risen = hak_flow_risen() > (int64_t)hak_options.retain;
+    if (flow >= 0 && risen && now_ms - cache->growth_ms <= SETTLE_TICKS * tick_ms()) return true;
     cache->settled_flow_bytes = cache->flow_bytes;
     cache->debt_flow_bytes = cache->flow_bytes;
     return false;
@@ -167,6 +171,7 @@ void hak_upkeep(hak_cache_t *cache) {
     if (HAK_UNLIKELY(now_ms >= hak_load_relaxed(&state.next_ms))) tick(cache, now_ms, CALL_BUDGET_NS);
     if (cache == NULL) return;
     tick_own(cache);
+    hak_flow_publish(cache->flow_bytes, &cache->published_flow_bytes);
     watch_debt(cache, now_ms);
 }
 

@@ -1,13 +1,14 @@
 /* upkeep.h -- what makes free memory go back: ticks, purges, traps, trimming.
- * May use: everything up to thread.
+ * May use: everything up to flow.
  *
  * Slow paths call hak_upkeep when they went past the thread cache. Twice per purge delay one of them runs a tick: bins,
  * spares and batches that nobody used since the last tick go to their slabs, wholly free slabs to the pool, and the pool's
  * longest unused pages to the system, for at most a millisecond a call.
  *
  * A thread that loops on one bin would never come by. So while more dirty memory is free than may be retained (a debt), or
- * much went to slabs lately that ticks have not settled yet, a slow path sets a trap (thread.h) if the debt grows or the
- * coarse clock (4 ms) has moved: each call takes the slow path, which looks at the clock, in a fast loop at every 64th call.
+ * much went to slabs lately (by this thread, and on the whole: flow.h) that ticks have not settled yet, a slow path sets a
+ * trap (thread.h) if the debt grows or the coarse clock (4 ms) has moved: each call takes the slow path, which looks at the
+ * clock, in a fast loop at every 64th call.
  * Trips past the cache spring the trap again, so that a busy thread pays little, and a thread in a loop pays for no longer
  * than until it is settled. A tick that finds a debt traps all threads.
  */

@@ -36,6 +36,7 @@ LAYERS = (
     "budget",
     "thread_cache",
     "thread",
+    "flow",
     "upkeep",
     "guard",
     "foreign",

@@ -51,6 +51,7 @@ class Large:
         self.outside: dict[int, Mapping] = {}
         self._next_outside = OUTSIDE
         self._moves = 0
+        self._very_large_ms = 0
 
     def take(self, size_b: int, alignment_b: int) -> LargeBlock | None:
         """A block of at least `size_b` bytes; None without memory."""
@@ -58,6 +59,8 @@ class Large:
         if span is None:
             return self._map(size_b, alignment_b)
         self.page_map[span.unit] = None
+        if size_b >= self.settings.large_threshold:
+            self._very_large_ms = self.clock.now_ms
         self.counters["large_allocs"] += 1
         self.counters["large_reuses"] += not span.is_zero
         return LargeBlock(span.unit * UNIT_B, span.is_zero)
@@ -131,5 +134,8 @@ class Large:
         self.stock.give(unit, dirty, stamp_ms)
 
     def _stamp_ms(self, bytes_b: int) -> int:
-        """Since when freed memory has been unused: very large blocks are due at once."""
-        return LONG_AGO if bytes_b >= self.settings.large_threshold else self.clock.now_ms
+        """Since when freed memory has been unused: very large blocks, but temporaries, are due at once."""
+        now_ms = self.clock.now_ms
+        if bytes_b < self.settings.large_threshold:
+            return now_ms
+        return now_ms if now_ms - self._very_large_ms < self.settings.purge_delay_ms else LONG_AGO

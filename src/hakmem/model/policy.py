@@ -96,6 +96,8 @@ class Policy:
     busy_trips: int = _mirrors("upkeep.c", "BUSY_TRIPS", 64)
     growth_ms: int = _mirrors("upkeep.c", "GROWTH_MS", 20)
     settle_ticks: int = _mirrors("upkeep.c", "SETTLE_TICKS", 3)
+    window_ticks: int = _mirrors("upkeep.c", "WINDOW_TICKS", 3)
+    flow_step_b: int = _mirrors("flow.c", "FLOW_STEP", MIB)
 
     always_slow: bool = False
     is_limited: bool = False

@@ -157,6 +157,7 @@ class ThreadCache:
 
     lease_b: its part of the budget, bytes.
     flow_b: bytes that its calls gave to slabs, less those that they took from slabs.
+    published_flow_b: of them, those that the sum of all threads has.
     spare_b: bytes in the spares as the owner knows it: what others took is noticed at the next tick.
     events, events_seen: trips past the bins, and how many of them an upkeep tick has seen.
     trapped: every call takes the slow path.
@@ -173,6 +174,7 @@ class ThreadCache:
         self.lease_b = self.spare_b = 0
         self.events = self.events_seen = 0
         self.flow_b = 0
+        self.published_flow_b = 0
         self.trapped = False
         self.watch = Watch()
         self.calls: dict[int, Counter[str]] = {c: Counter() for c in CLASSES}

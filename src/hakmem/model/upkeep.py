@@ -7,6 +7,7 @@ went to slabs that ticks have not settled, threads are trapped: each of their ca
 loops on a bin notices the clock.
 """
 
+from hakmem.model.flow import Flow
 from hakmem.model.policy import World
 from hakmem.model.span import LONG_AGO
 from hakmem.model.stock import Stock
@@ -28,6 +29,7 @@ class Upkeep:
         self.threads = threads
         self.next_ms = 0
         self.ticks = 0
+        self.flow = Flow(world.policy)
 
     def after_trip(self, cache: ThreadCache, trip: Trip) -> None:
         """After a trip past a bin. One to the transfer cache makes no debt: without one, few look about."""
@@ -40,6 +42,7 @@ class Upkeep:
         self._tick(cache)
         if cache is not None:
             self._tick_own(cache)
+            self.flow.publish(cache)
             self._watch_debt(cache)
 
     def trapped_call(self, cache: ThreadCache) -> None:
@@ -94,6 +97,8 @@ class Upkeep:
             return
         begins = self.next_ms == 0
         self.next_ms = now_ms + self._tick_ms
+        if self.ticks % self.policy.window_ticks == 0:
+            self.flow.end_window()
         self.ticks += 1
         if begins:
             return
@@ -149,7 +154,7 @@ class Upkeep:
         return self.clock.now_ms - watch.growth_ms <= self.policy.growth_ms
 
     def _is_unsettled(self, cache: ThreadCache) -> bool:
-        """Whether much went to slabs lately, which may be pinned by blocks that idle caches hold.
+        """Whether slabs got much lately, on the whole too, that blocks in idle caches may pin.
 
         Ticks collect those; after some ticks, or when slabs gave more than they got, it is settled.
         """
@@ -158,7 +163,8 @@ class Upkeep:
         if 0 <= flow_b <= self.settings.retain:
             return False
         settle_ms = self.policy.settle_ticks * self._tick_ms
-        if flow_b >= 0 and self.clock.now_ms - watch.growth_ms <= settle_ms:
+        risen = self.flow.risen_b > self.settings.retain
+        if flow_b >= 0 and risen and self.clock.now_ms - watch.growth_ms <= settle_ms:
             return True
         watch.settled_flow_b = watch.debt_flow_b = cache.flow_b
         return False

@@ -217,7 +217,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         summary="block size from which free memory is the first to go back",
         detail=(
             "Freed blocks from here on do not wait for the delay: the next tick, at most 250 ms later,"
-            " gives their memory back, before any other."
+            " gives their memory back, before any other. Where the program made another such block within"
+            " the delay, they wait like all others: temporaries follow each other."
         ),
     ),
     Setting(
