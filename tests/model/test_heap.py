@@ -203,11 +203,16 @@ def test_memory_that_is_younger_than_the_delay_stays(heap: Heap) -> None:
     assert heap.pool.dirty_units > 49 * MIB // UNIT_B
 
 
-def test_very_large_blocks_are_due_at_once(heap: Heap) -> None:
-    heap.free(0, heap.malloc(0, 40 * MIB))
+@pytest.mark.parametrize(("lived_ms", "least_mib", "most_mib"), [(600, 0, 8), (400, 39, 40)])
+def test_very_large_blocks_but_temporaries_are_due_at_once(
+    lived_ms: int, least_mib: int, most_mib: int, heap: Heap
+) -> None:
+    block = heap.malloc(0, 40 * MIB)
+    heap.world.clock.now_ms += lived_ms
+    heap.free(0, block)
     heap.world.clock.now_ms += 250
     heap.malloc(0, 100)
-    assert heap.pool.dirty_units <= 8 * MIB // UNIT_B
+    assert least_mib <= heap.pool.dirty_units * UNIT_B / MIB <= most_mib
 
 
 def test_idle_threads_lose_their_spares(heap: Heap) -> None:
