@@ -24,7 +24,7 @@ typedef struct stock {
     uint32_t lists[LONGER + 1];
 } HAK_ALIGNED(64) stock_t;
 
-static stock_t stocks[HAK_SHARDS];
+static HAK_BIG_TABLE stock_t stocks[HAK_SHARDS];
 
 /* What stocks have shown: a line that is written once for a part of a limit that came or went. */
 static struct {
