@@ -1,6 +1,9 @@
 #include "transfer.h"
 
-enum { OTHERS_MAX = 8 }; /* other shards at which a thread looks whose own has nothing, or no room */
+enum {
+    OTHERS_MAX = 8,        /* other shards at which a thread looks whose own has nothing, or no room */
+    SHARD_LEAST = 2 << 20, /* bytes that a shard may hold in any case */
+};
 
 typedef struct shelf {
     _Atomic uint16_t count; /* written under the shard's lock; others read it as a hint */
@@ -13,10 +16,31 @@ _Static_assert(sizeof(shelf_t) == 3 * HAK_CACHE_LINE, "three lines, with a depth
 
 typedef struct shard {
     hak_lock_t lock;
+    _Atomic size_t bytes; /* of its batches; written under the lock, others read it as a hint */
     shelf_t shelves[HAK_CLASS_COUNT];
 } HAK_ALIGNED(64) shard_t;
 
 static HAK_BIG_TABLE shard_t shards[HAK_SHARDS];
+
+static _Atomic size_t shard_bytes = SHARD_LEAST;
+
+void hak_transfer_set_limit(size_t bytes) {
+    hak_store_relaxed(&shard_bytes, hak_max(SHARD_LEAST, bytes / hak_max(1, hak_shard_count())));
+}
+
+static void add_bytes(uint32_t shard, unsigned c, uint64_t blocks) {
+    hak_store_relaxed(&shards[shard].bytes, hak_load_relaxed(&shards[shard].bytes) + blocks * hak_classes[c].size);
+}
+
+static void subtract_bytes(uint32_t shard, unsigned c, uint64_t blocks) {
+    hak_store_relaxed(&shards[shard].bytes, hak_load_relaxed(&shards[shard].bytes) - blocks * hak_classes[c].size);
+}
+
+static bool has_room(uint32_t shard, unsigned c, uint32_t blocks) {
+    size_t bytes = hak_load_relaxed(&shards[shard].bytes) + blocks * (size_t)hak_classes[c].size;
+    return hak_load_relaxed(&shards[shard].shelves[c].count) < hak_classes[c].batches &&
+           bytes <= hak_load_relaxed(&shard_bytes);
+}
 
 static shelf_t *enter_shard(uint32_t shard, unsigned c, hak_lock_use_t use) {
     shelf_t *shelf = &shards[shard].shelves[c];
@@ -43,6 +67,7 @@ static hak_chain_t take_from(uint32_t shard, unsigned c, hak_lock_use_t use) {
         chain = (hak_chain_t){head, hak_batch_count(head)};
         hak_store_relaxed(&shelf->count, (uint16_t)count);
         if (count < shelf->low) shelf->low = (uint16_t)count;
+        subtract_bytes(shard, c, chain.count);
         hak_figure_add(&shelf->blocks, 0 - (uint64_t)chain.count);
         hak_figure_add(&shelf->hits, 1);
         hak_figure_add(&shelf->hit_blocks, chain.count);
@@ -61,25 +86,26 @@ hak_chain_t hak_transfer_take(unsigned c) {
 
 /* The own shard, or one nearby that seems to have room where the own has none: who only frees fills more than one shard, from
  * which those take who only allocate. */
-static uint32_t shard_with_room(uint32_t own, unsigned c) {
+static uint32_t shard_with_room(uint32_t own, unsigned c, uint32_t blocks) {
     uint32_t count = hak_shard_count();
     for (uint32_t i = 0; i < count && i <= OTHERS_MAX; i++) {
         uint32_t shard = (own + i) % count;
-        if (hak_load_relaxed(&shards[shard].shelves[c].count) < hak_classes[c].batches) return shard;
+        if (has_room(shard, c, blocks)) return shard;
     }
     return own;
 }
 
 bool hak_transfer_put(unsigned c, hak_chain_t chain) {
-    uint32_t own = hak_shard_own(), shard = shard_with_room(own, c);
+    uint32_t own = hak_shard_own(), shard = shard_with_room(own, c, chain.count);
     hak_preempt(HAK_AT_READ);
     shelf_t *shelf = enter_shard(shard, c, shard == own ? HAK_LOCK_shard_put : HAK_LOCK_shard_spill);
     uint32_t count = hak_load_relaxed(&shelf->count);
-    bool fits = count < hak_classes[c].batches;
+    bool fits = has_room(shard, c, chain.count);
     if (fits) {
         hak_batch_set_count(chain.head, chain.count);
         shelf->batches[count] = chain.head;
         hak_store_relaxed(&shelf->count, (uint16_t)(count + 1));
+        add_bytes(shard, c, chain.count);
         hak_figure_add(&shelf->blocks, chain.count);
         hak_figure_add(&shelf->puts, 1);
         hak_figure_add(&shelf->put_blocks, chain.count);
@@ -97,6 +123,7 @@ uint32_t hak_transfer_drop(uint32_t shard, unsigned c, bool all, void *idle[HAK_
     uint32_t count = hak_load_relaxed(&shelf->count), dropped = all ? count : shelf->low;
     for (uint32_t i = 0; i < dropped; i++) {
         idle[i] = shelf->batches[i];
+        subtract_bytes(shard, c, hak_batch_count(idle[i]));
         hak_figure_add(&shelf->blocks, 0 - (uint64_t)hak_batch_count(idle[i]));
     }
     for (uint32_t i = dropped; i < count; i++) shelf->batches[i - dropped] = shelf->batches[i];

@@ -15,13 +15,19 @@ enum {
     SKIP_TRIPS_MAX = 15,      /* trips to the transfer cache between two looks, at most */
     BUSY_TRIPS = 64,          /* trips past the cache, without a growing debt, after which a thread is busy */
     GROWTH_MS = 20,           /* a debt that has not grown for so long does not grow */
+    GROWTH_PART = 16,         /* growth of what is in use by one part in so many, */
+    GROWTH_LEAST = 256,       /* and by at least so many units, is a tick before its time */
+    TRANSFER_PART = 8,        /* of what is live, the transfer cache holds one part in so many at most */
     SETTLE_TICKS = 3,         /* after so many what was idle at the burst's end has gone to its slabs */
     WINDOW_TICKS = 3,         /* a window of flow.h: what a burst's end gave is seen for as long */
 };
 
+static const uint64_t long_ago = 0; /* what has been unused since then is due for a purge at once */
+
 static struct {
     _Atomic uint64_t next_ms;
-    _Atomic uint32_t ticks;
+    _Atomic uint32_t ticks, timed_ticks; /* of either kind; those that the clock made due */
+    _Atomic size_t low_units; /* the least that was in use since the last tick of either kind */
     _Atomic bool has_thread;
 } state HAK_ALIGNED(64);
 
@@ -48,33 +54,46 @@ static void visit_idle(hak_cache_t *cache, void *context) {
 static void visit_steal(hak_cache_t *cache, void *context) { hak_cache_steal_spares(cache, *(uint64_t *)context); }
 
 /* Each thread looks at its own bins once after a tick; its first tick only begins the count. */
-static void tick_own(hak_cache_t *cache) {
+static void tick_own(hak_cache_t *cache, uint64_t stamp_ms) {
     uint32_t ticks = hak_load_relaxed(&state.ticks);
     if (cache == NULL || cache->ticks_seen == ticks) return;
-    if (cache->ticks_seen != 0) hak_cache_tick(cache, 0);
+    if (cache->ticks_seen != 0) hak_cache_tick(cache, stamp_ms);
     cache->ticks_seen = ticks;
 }
 
-/* Blocks that nobody used for a tick go to their slabs. What that frees has been unused for long: it is due at once. */
-static void collect_idle(hak_cache_t *cache) {
-    uint64_t long_ago = 0;
-    tick_own(cache);
-    hak_thread_visit(visit_idle, &long_ago, false);
+/* Blocks that nobody used for a tick go to their slabs. */
+static void collect_idle(hak_cache_t *cache, uint64_t stamp_ms) {
+    tick_own(cache, stamp_ms);
+    hak_thread_visit(visit_idle, &stamp_ms, false);
     size_t idle_bytes = 0;
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
-        hak_central_age(c, false, long_ago);
+        hak_central_age(c, false, stamp_ms);
         idle_bytes += hak_central_idle(c) * hak_classes[c].size;
     }
     hak_budget_set_idle(idle_bytes);
     hak_stock_empty();
+    size_t used_units = hak_stock_used_units(), used_bytes = used_units << HAK_UNIT_SHIFT;
+    hak_transfer_set_limit((used_bytes - hak_min(idle_bytes, used_bytes)) / TRANSFER_PART);
+    hak_store_relaxed(&state.low_units, used_units);
+}
+
+/* A heap that grows while blocks of other sizes lie idle needs their slabs now, and not when the clock says so. What becomes
+ * free is about to be used again: it is not due for a purge. */
+static void tick_for_growth(hak_cache_t *cache, uint64_t now_ms) {
+    size_t low = hak_load_relaxed(&state.low_units), used = hak_stock_used_units();
+    if (used < low) hak_store_relaxed(&state.low_units, used);
+    if (used < low + hak_max(GROWTH_LEAST, low / GROWTH_PART) || !hak_cas_relaxed(&state.low_units, &low, used)) return;
+    hak_add_relaxed(&state.ticks, 1);
+    collect_idle(cache, now_ms);
 }
 
 static void tick(hak_cache_t *cache, uint64_t now_ms, uint64_t budget_ns) {
     uint64_t due = hak_load_relaxed(&state.next_ms);
     if (now_ms < due || !hak_cas_relaxed(&state.next_ms, &due, now_ms + tick_ms())) return;
-    if (hak_add_relaxed(&state.ticks, 1) % WINDOW_TICKS == 0) hak_flow_end_window();
+    hak_add_relaxed(&state.ticks, 1);
+    if (hak_add_relaxed(&state.timed_ticks, 1) % WINDOW_TICKS == 0) hak_flow_end_window();
     if (due == 0) return; /* the process has just begun: nothing can be idle */
-    collect_idle(cache);
+    collect_idle(cache, long_ago);
     uint64_t before_ms = before(now_ms, hak_options.purge_delay_ms);
     hak_span_purge(retained_units(), before_ms, budget_ns);
     if (!in_debt()) return;
@@ -169,8 +188,9 @@ static void watch_debt(hak_cache_t *cache, uint64_t now_ms) {
 void hak_upkeep(hak_cache_t *cache) {
     uint64_t now_ms = hak_os_now_ms();
     if (HAK_UNLIKELY(now_ms >= hak_load_relaxed(&state.next_ms))) tick(cache, now_ms, CALL_BUDGET_NS);
+    tick_for_growth(cache, now_ms);
     if (cache == NULL) return;
-    tick_own(cache);
+    tick_own(cache, long_ago);
     hak_flow_publish(cache->flow_bytes, &cache->published_flow_bytes);
     watch_debt(cache, now_ms);
 }
@@ -189,7 +209,7 @@ void hak_upkeep_trapped(hak_cache_t *cache) {
     uint64_t now_ms = hak_os_now_ms();
     set_pace(&cache->call_pace, SKIP_CALLS_MAX, now_ms);
     tick(cache, now_ms, CALL_BUDGET_NS);
-    tick_own(cache);
+    tick_own(cache, long_ago);
     if (!in_debt() && !is_unsettled(cache, now_ms)) hak_thread_set_trap(cache, false);
 }
 
@@ -198,9 +218,9 @@ size_t hak_upkeep_overdue_units(void) {
 }
 
 bool hak_upkeep_trim(hak_cache_t *cache, size_t pad) {
-    uint64_t long_ago = 0;
     if (cache != NULL) hak_cache_flush(cache);
-    hak_thread_visit(visit_steal, &long_ago, true);
+    uint64_t stamp_ms = long_ago;
+    hak_thread_visit(visit_steal, &stamp_ms, true);
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) hak_central_age(c, true, long_ago);
     hak_stock_empty();
     return hak_span_purge(pad >> HAK_UNIT_SHIFT, UINT64_MAX, UINT64_MAX);

@@ -5,8 +5,9 @@ block on it is known, and every later block of the arena must lie where the mode
 arena lie where the system likes; of them alignment and size are compared.
 """
 
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -38,6 +39,9 @@ COUNTERS = (
 )
 """Compared exactly. The other system calls depend on the address space that the system has free."""
 
+
+SHARDS_MOST = 64
+"""HAK_SHARDS; core/shard.h."""
 
 AMPLE_B = 1 << 46
 """Bytes of address space, limited, but more than a test needs."""
@@ -76,6 +80,8 @@ class LockStep:
     """
 
     def __init__(self, process: CoreProcess, settings: Settings, policy: Policy) -> None:
+        # The worker runs on one processor, which stands for its shard and those before it.
+        policy = replace(policy, shards=min(os.sched_getaffinity(0)) % SHARDS_MOST + 1)
         self.world = World(policy, settings, Clock(START_MS))
         self.heap = Heap(self.world)
         self.process = process

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from hakmem.model.arena import Arena
-from hakmem.model.central import Central, PageMap, Source
+from hakmem.model.central import Central, PageMap, Shard, Source
 from hakmem.model.failures import InvariantError
 from hakmem.model.policy import Clock, Policy, World
 from hakmem.model.size_class import class_of
@@ -24,7 +24,9 @@ STEP = Policy().carve_b // 1024
 def central() -> Central:
     world = World(clock=Clock(1000))
     page_map: PageMap = {}
-    return Central(CLASS, world, Stock(world, Pool(world, Arena(world))), page_map)
+    return Central(
+        CLASS, world, Stock(world, Pool(world, Arena(world))), page_map, Shard(world.policy.shard_least_b)
+    )
 
 
 def drain(central: Central, count: int) -> list[int]:

@@ -33,6 +33,8 @@ NOT_IN_THE_MODEL = {
     ("slab.h", "HAK_SLAB_COUNT_SHIFT"): "layout of a word",
     ("thread_cache.h", "HAK_CALL_CLASSES"): "length of a table",
     ("upkeep.c", "CALL_BUDGET_NS"): "no time passes in a call of the model",
+    ("transfer.c", "OTHERS_MAX"): "other shards, of which the model has none",
+    ("upkeep.c", "long_ago"): "LONG_AGO of span.py",
 }
 """Constants of the same files that decide nothing here, and why."""
 

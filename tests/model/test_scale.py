@@ -31,7 +31,7 @@ def inside_ns(visit: Visit, costs: Costs, *, moved: bool) -> float:
 def test_constants_are_those_of_the_core() -> None:
     header, source = (CORE / "shard.h").read_text(), (CORE / "transfer.c").read_text()
     assert re.search(rf"HAK_SHARDS = {SHARDS},", header)
-    assert re.search(rf"OTHERS_MAX = {NEIGHBOURS} ", source)
+    assert re.search(rf"OTHERS_MAX = {NEIGHBOURS},", source)
     assert re.search(rf"SKIP_TRIPS_MAX = {1 / LOOKS[Visit.PUT] - 1:.0f},", (CORE / "upkeep.c").read_text())
     assert set(SECTIONS) == set(Visit)
 

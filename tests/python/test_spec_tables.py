@@ -79,7 +79,8 @@ def test_no_smaller_slab_would_do() -> None:
 
 def test_where_every_slab_wastes_much_the_least_wasteful_is_taken() -> None:
     block_b = 31 * 1024
-    waste = {u: (u * sizes.UNIT_B % block_b) / u for u in range(1, 17) if u * sizes.UNIT_B >= 8 * block_b}
+    least_b = sizes.SLAB_BLOCKS_MIN * block_b
+    waste = {u: (u * sizes.UNIT_B % block_b) / u for u in range(1, 17) if u * sizes.UNIT_B >= least_b}
     assert sizes.slab_units(block_b) == min(waste, key=lambda u: waste[u])
 
 

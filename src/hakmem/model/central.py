@@ -7,6 +7,7 @@ replaced.
 """
 
 from collections import Counter
+from dataclasses import dataclass
 from enum import StrEnum
 
 from hakmem.model.failures import InvariantError, require
@@ -28,6 +29,14 @@ class Source(StrEnum):
     SPAN = "refill_span"
 
 
+@dataclass(slots=True)
+class Shard:
+    """What the transfer caches of all classes hold together, and may hold; bytes."""
+
+    limit_b: int
+    held_b: int = 0
+
+
 class Central:
     """The central store of one class.
 
@@ -38,8 +47,9 @@ class Central:
     counters: the class counters of the spec.
     """
 
-    def __init__(self, number: int, world: World, stock: Stock, page_map: PageMap) -> None:
+    def __init__(self, number: int, world: World, stock: Stock, page_map: PageMap, shard: Shard) -> None:
         self.number = number
+        self.shard = shard
         self.policy = world.policy
         self.clock = world.clock
         self.stock = stock
@@ -58,6 +68,7 @@ class Central:
         self.counters["refills"] += 1
         if self.batches:
             chain, source = self.batches.pop(), Source.TRANSFER
+            self.shard.held_b -= self._bytes(chain)
             self.unused_batches = min(self.unused_batches, len(self.batches))
             self.counters["transfer_hits"] += 1
         else:
@@ -73,6 +84,9 @@ class Central:
             self._count_flush(chain)
             self.push(chain, stamp_ms)
 
+    def _bytes(self, chain: Chain) -> int:
+        return len(chain) * SIZE_CLASSES[self.number].block_b
+
     def _count_flush(self, chain: Chain) -> None:
         self.counters["flushes"] += 1
         self.counters["flushed_blocks"] += len(chain)
@@ -82,7 +96,9 @@ class Central:
         if not chain:
             return True
         self._count_flush(chain)
-        if len(self.batches) < SIZE_CLASSES[self.number].batches:
+        held_b = self.shard.held_b + self._bytes(chain)
+        if len(self.batches) < SIZE_CLASSES[self.number].batches and held_b <= self.shard.limit_b:
+            self.shard.held_b = held_b
             self.batches.append(chain)
             self.counters["transfer_puts"] += 1
             return True
@@ -114,6 +130,7 @@ class Central:
         idle, self.batches = self.batches[:count], self.batches[count:]
         self.unused_batches = len(self.batches)
         for chain in idle:
+            self.shard.held_b -= self._bytes(chain)
             self.push(chain, stamp_ms)
         if self.current is not None and self.current.is_idle:
             self._drop_current(stamp_ms)

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Final
 
 from hakmem.model.arena import Arena
-from hakmem.model.central import Central, PageMap
+from hakmem.model.central import Central, PageMap, Shard
 from hakmem.model.failures import BadAlignmentError, MisuseError, OutOfMemoryError, require
 from hakmem.model.large import OUTSIDE, Large
 from hakmem.model.policy import World
@@ -41,11 +41,12 @@ class Heap:
         self.arena = Arena(world)
         self.pool = Pool(world, self.arena)
         self.stock = Stock(world, self.pool)
-        self.centrals = {c: Central(c, world, self.stock, self.page_map) for c in CLASSES}
+        self.shard = Shard(world.policy.shard_least_b)
+        self.centrals = {c: Central(c, world, self.stock, self.page_map, self.shard) for c in CLASSES}
         self.budget = Budget(world, self.stock)
         self.threads = Threads(world, self.budget, self.centrals)
         self.large = Large(world, self.stock, self.page_map)
-        self.upkeep = Upkeep(world, self.stock, self.centrals, self.threads)
+        self.upkeep = Upkeep(world, self.stock, self.centrals, self.shard, self.threads)
         self.live: set[int] = set()
 
     # The doors.

@@ -28,6 +28,7 @@ class Policy:
     always_slow: every call takes the slow path, as in the debug flavour.
     is_limited: the system bounds the process's address space (RLIMIT_AS).
     page_b: bytes of a page of the system.
+    shards: shards of the transfer cache that share its limit; the model uses one of them.
     outside_max_b: bytes beyond which the system gives no mapping (the address space of x86-64).
     """
 
@@ -66,6 +67,10 @@ class Policy:
     refill_slabs: int = _mirrors("central.c", "LOOK_MAX", 8)
     gathered_slabs: int = _mirrors("central.c", "PILES", 16)
 
+    # Transfer cache: what a shard may hold in any case, and of what is live, what all together may hold.
+    shard_least_b: int = _mirrors("transfer.c", "SHARD_LEAST", 2 * MIB)
+    transfer_part: int = _mirrors("upkeep.c", "TRANSFER_PART", 8)
+
     # Thread caches: a bin's first limit, its least and its most, what makes it grow, and the budget of all.
     cold_blocks: int = _mirrors("thread_cache.c", "COLD_BLOCKS", 16)
     cold_b: int = _mirrors("thread_cache.c", "COLD_BYTES", 8 * KIB)
@@ -99,9 +104,14 @@ class Policy:
     window_ticks: int = _mirrors("upkeep.c", "WINDOW_TICKS", 3)
     flow_step_b: int = _mirrors("flow.c", "FLOW_STEP", MIB)
 
+    # Growth, in units and as one part of what is in use, that is a tick before its time.
+    growth_part: int = _mirrors("upkeep.c", "GROWTH_PART", 16)
+    growth_least_units: int = _mirrors("upkeep.c", "GROWTH_LEAST", 256)
+
     always_slow: bool = False
     is_limited: bool = False
     page_b: int = 4 * KIB
+    shards: int = 1
     outside_max_b: int = 1 << 47
 
 

@@ -2,11 +2,12 @@
 
 Calls that went past the thread cache come by here. Twice per purge delay one of them runs a tick: what nobody
 used since the last tick goes to its slabs, wholly free slabs to the pool, and the pool's longest unused pages
-to the system. While more dirty memory is free than may be retained there is a debt; while that is so, or much
-went to slabs that ticks have not settled, threads are trapped: each of their calls comes by, so that one that
-loops on a bin notices the clock.
+to the system. Growth of what is in use collects, without a purge, before its time. While more dirty memory is
+free than may be retained there is a debt; while that is so, or much went to slabs that ticks have not
+settled, threads are trapped: each of their calls comes by, so that one that loops on a bin notices the clock.
 """
 
+from hakmem.model.central import Shard
 from hakmem.model.flow import Flow
 from hakmem.model.policy import World
 from hakmem.model.span import LONG_AGO
@@ -17,18 +18,27 @@ from hakmem.spec.size_classes import SIZE_CLASSES, UNIT_B
 
 
 class Upkeep:
-    """When the next tick is due, and what it does."""
+    """When the next tick is due, and what it does.
 
-    def __init__(self, world: World, stock: Stock, centrals: Centrals, threads: Threads) -> None:
+    low_units: the least that was in use since the last tick of either kind.
+    ticks, timed_ticks: of either kind; those that the clock made due.
+    """
+
+    def __init__(
+        self, world: World, stock: Stock, centrals: Centrals, shard: Shard, threads: Threads
+    ) -> None:
         self.policy = world.policy
         self.settings = world.settings
         self.clock = world.clock
         self.stock = stock
         self.pool = stock.pool
         self.centrals = centrals
+        self.shard = shard
         self.threads = threads
+        self.low_units = 0
         self.next_ms = 0
         self.ticks = 0
+        self.timed_ticks = 0
         self.flow = Flow(world.policy)
 
     def after_trip(self, cache: ThreadCache, trip: Trip) -> None:
@@ -40,8 +50,9 @@ class Upkeep:
     def look(self, cache: ThreadCache | None) -> None:
         """After a call that changed what slabs and pool have; without a cache, for a thread that has none."""
         self._tick(cache)
+        self._tick_for_growth(cache)
         if cache is not None:
-            self._tick_own(cache)
+            self._tick_own(cache, LONG_AGO)
             self.flow.publish(cache)
             self._watch_debt(cache)
 
@@ -52,7 +63,7 @@ class Upkeep:
             return
         pace.set(self.policy.skip_calls, self.clock.now_ms)
         self._tick(cache)
-        self._tick_own(cache)
+        self._tick_own(cache, LONG_AGO)
         if not self._in_debt and not self._is_unsettled(cache):
             cache.trapped = False
 
@@ -83,12 +94,12 @@ class Upkeep:
     def _in_debt(self) -> bool:
         return self._dirty_units > self._retained_units
 
-    def _tick_own(self, cache: ThreadCache) -> None:
+    def _tick_own(self, cache: ThreadCache, stamp_ms: int) -> None:
         """Each thread looks at its own bins once after a tick; its first tick only begins the count."""
         if cache.watch.ticks_seen == self.ticks:
             return
         if cache.watch.ticks_seen:
-            cache.tick(LONG_AGO)
+            cache.tick(stamp_ms)
         cache.watch.ticks_seen = self.ticks
 
     def _tick(self, cache: ThreadCache | None) -> None:
@@ -97,12 +108,13 @@ class Upkeep:
             return
         begins = self.next_ms == 0
         self.next_ms = now_ms + self._tick_ms
-        if self.ticks % self.policy.window_ticks == 0:
+        if self.timed_ticks % self.policy.window_ticks == 0:
             self.flow.end_window()
         self.ticks += 1
+        self.timed_ticks += 1
         if begins:
             return
-        self._collect_idle(cache)
+        self._collect_idle(cache, LONG_AGO)
         before_ms = max(now_ms - self.settings.purge_delay_ms, 0)
         self.pool.purge(self._retained_units, before_ms)
         if self._in_debt:
@@ -111,19 +123,33 @@ class Upkeep:
             for other in self.threads:
                 other.trapped = True
 
-    def _collect_idle(self, cache: ThreadCache | None) -> None:
-        """Blocks that nobody used for a tick go to their slabs; what that frees has been unused for long."""
+    def _tick_for_growth(self, cache: ThreadCache | None) -> None:
+        """A heap that grows while blocks of other sizes lie idle needs their slabs before a tick is due."""
+        used = self.stock.seen_used_units
+        self.low_units = min(self.low_units, used)
+        step = max(self.policy.growth_least_units, self.low_units // self.policy.growth_part)
+        if used < self.low_units + step:
+            return
+        self.ticks += 1
+        self._collect_idle(cache, self.clock.now_ms)
+
+    def _collect_idle(self, cache: ThreadCache | None, stamp_ms: int) -> None:
+        """Blocks that nobody used for a tick go to their slabs; they were last used at `stamp_ms`."""
         if cache is not None:
-            self._tick_own(cache)
+            self._tick_own(cache, stamp_ms)
         for other in self.threads:
             if other.events == other.events_seen:
-                other.give_spares(LONG_AGO)
+                other.give_spares(stamp_ms)
             other.events_seen = other.events
         for central in self.centrals.values():
-            central.age(LONG_AGO, everything=False)
+            central.age(stamp_ms, everything=False)
         idle_b = sum(c.idle_blocks * SIZE_CLASSES[c.number].block_b for c in self.centrals.values())
         self.threads.budget.idle_b = idle_b
         self.stock.empty()
+        used = self.stock.seen_used_units
+        limit_b = max(used * UNIT_B - idle_b, 0) // self.policy.transfer_part // self.policy.shards
+        self.shard.limit_b = max(self.policy.shard_least_b, limit_b)
+        self.low_units = used
 
     def _watch_debt(self, cache: ThreadCache) -> None:
         """Traps the thread if there is more to collect or the clock moved; springs it after some trips."""

@@ -37,7 +37,7 @@ SUPERSLAB_SHIFT: Final = 21
 SLAB_UNITS_MAX: Final = 16
 """Units of the largest slab."""
 
-SLAB_BLOCKS_MIN: Final = 8
+SLAB_BLOCKS_MIN: Final = 4
 """Blocks that a slab of tiny or mid blocks holds at least, so that several share what a slab costs."""
 
 SLAB_TAIL_DIVISOR: Final = 32

@@ -106,6 +106,23 @@ static void processors_beyond_the_shards_share_them(void) {
     drop_all();
 }
 
+/* Bytes are the program's to lend: the test gives counts that its blocks do not hold. */
+static void a_shard_has_room_for_so_many_bytes(void) {
+    uint32_t big = (uint32_t)(((size_t)2 << 20) / hak_classes[CLASS].size), small = 1;
+    CHECK(hak_transfer_put(CLASS, batch(big)));
+    CHECK(!hak_transfer_put(OTHER_CLASS, batch(small)));
+    CHECK_EQUAL(hak_transfer_take(CLASS).count, big);
+    CHECK(hak_transfer_put(OTHER_CLASS, batch(small)));
+    CHECK(!hak_transfer_put(CLASS, batch(big)));
+    hak_transfer_set_limit((size_t)hak_shard_count() << 22);
+    CHECK(hak_transfer_put(CLASS, batch(big)));
+    hak_transfer_set_limit(0);
+    CHECK(!hak_transfer_put(OTHER_CLASS, batch(small)));
+    drop_all();
+    CHECK(hak_transfer_put(CLASS, batch(big))); /* what was dropped counts no more */
+    drop_all();
+}
+
 typedef struct worker {
     unsigned processor;
     size_t rounds;
@@ -172,6 +189,7 @@ static void a_forked_child_finds_every_shard_free(void) {
 }
 
 CHECK_MAIN(CASE(the_batch_that_came_last_is_taken_first),
+           CASE(a_shard_has_room_for_so_many_bytes),
            CASE(a_shelf_has_room_for_so_many_batches),
            CASE(what_finds_no_room_in_its_own_shard_goes_to_one_nearby),
            CASE(a_processor_takes_its_own_batches_first_and_then_those_of_others),
