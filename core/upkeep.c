@@ -15,8 +15,8 @@ enum {
     SKIP_TRIPS_MAX = 15,      /* trips to the transfer cache between two looks, at most */
     BUSY_TRIPS = 64,          /* trips past the cache, without a growing debt, after which a thread is busy */
     GROWTH_MS = 20,           /* a debt that has not grown for so long does not grow */
-    GROWTH_PART = 16,         /* growth of what is in use by one part in so many, */
-    GROWTH_LEAST = 256,       /* and by at least so many units, is a tick before its time */
+    GROWTH_PART = 32,         /* growth of what is in use by one part in so many, */
+    GROWTH_LEAST = 128,       /* and by at least so many units, is a tick before its time */
     TRANSFER_PART = 8,        /* of what is live, the transfer cache holds one part in so many at most */
     SETTLE_TICKS = 3,         /* after so many what was idle at the burst's end has gone to its slabs */
     WINDOW_TICKS = 3,         /* a window of flow.h: what a burst's end gave is seen for as long */
@@ -27,7 +27,7 @@ static const uint64_t long_ago = 0; /* what has been unused since then is due fo
 static struct {
     _Atomic uint64_t next_ms;
     _Atomic uint32_t ticks, timed_ticks; /* of either kind; those that the clock made due */
-    _Atomic size_t low_units; /* the least that was in use since the last tick of either kind */
+    _Atomic size_t mark_units; /* in use at the last tick of either kind */
     _Atomic bool has_thread;
 } state HAK_ALIGNED(64);
 
@@ -74,15 +74,14 @@ static void collect_idle(hak_cache_t *cache, uint64_t stamp_ms) {
     hak_stock_empty();
     size_t used_units = hak_stock_used_units(), used_bytes = used_units << HAK_UNIT_SHIFT;
     hak_transfer_set_limit((used_bytes - hak_min(idle_bytes, used_bytes)) / TRANSFER_PART);
-    hak_store_relaxed(&state.low_units, used_units);
+    hak_store_relaxed(&state.mark_units, used_units);
 }
 
 /* A heap that grows while blocks of other sizes lie idle needs their slabs now, and not when the clock says so. What becomes
  * free is about to be used again: it is not due for a purge. */
 static void tick_for_growth(hak_cache_t *cache, uint64_t now_ms) {
-    size_t low = hak_load_relaxed(&state.low_units), used = hak_stock_used_units();
-    if (used < low) hak_store_relaxed(&state.low_units, used);
-    if (used < low + hak_max(GROWTH_LEAST, low / GROWTH_PART) || !hak_cas_relaxed(&state.low_units, &low, used)) return;
+    size_t mark = hak_load_relaxed(&state.mark_units), used = hak_stock_used_units();
+    if (used < mark + hak_max(GROWTH_LEAST, mark / GROWTH_PART) || !hak_cas_relaxed(&state.mark_units, &mark, used)) return;
     hak_add_relaxed(&state.ticks, 1);
     collect_idle(cache, now_ms);
 }

@@ -5,7 +5,7 @@
  * spares and batches that nobody used since the last tick go to their slabs, wholly free slabs to the pool, and the pool's
  * longest unused pages to the system, for at most a millisecond a call.
  *
- * When what is in use grows by a sixteenth, what lies idle is collected before its time, but nothing purged: the heap that
+ * When what is in use grows by a thirty-second, what lies idle is collected before its time, but nothing purged: the heap that
  * grows takes the slabs of other sizes rather than new memory.
  *
  * A thread that loops on one bin would never come by. So while more dirty memory is free than may be retained (a debt), or

@@ -122,7 +122,7 @@ def test_a_thread_gets_an_even_share_while_another_that_holds_all_is_blocked() -
     for size_b in range(16, MID_MAX_B, 16):
         release(heap, 0, allocate(heap, 0, 30, size_b))
     blocked_b = cache_of(heap, 0).lease_b
-    assert blocked_b > MIB - heap.world.policy.lease_b
+    assert blocked_b > MIB * 7 // 8  # nearly all: a tick may have come, which shrinks idle bins
     for size_b in range(16, MID_MAX_B, 16):
         release(heap, 1, allocate(heap, 1, 30, size_b))
     assert cache_of(heap, 0).lease_b == blocked_b

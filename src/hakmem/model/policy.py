@@ -105,8 +105,8 @@ class Policy:
     flow_step_b: int = _mirrors("flow.c", "FLOW_STEP", MIB)
 
     # Growth, in units and as one part of what is in use, that is a tick before its time.
-    growth_part: int = _mirrors("upkeep.c", "GROWTH_PART", 16)
-    growth_least_units: int = _mirrors("upkeep.c", "GROWTH_LEAST", 256)
+    growth_part: int = _mirrors("upkeep.c", "GROWTH_PART", 32)
+    growth_least_units: int = _mirrors("upkeep.c", "GROWTH_LEAST", 128)
 
     always_slow: bool = False
     is_limited: bool = False

@@ -20,7 +20,7 @@ from hakmem.spec.size_classes import SIZE_CLASSES, UNIT_B
 class Upkeep:
     """When the next tick is due, and what it does.
 
-    low_units: the least that was in use since the last tick of either kind.
+    mark_units: in use at the last tick of either kind.
     ticks, timed_ticks: of either kind; those that the clock made due.
     """
 
@@ -35,7 +35,7 @@ class Upkeep:
         self.centrals = centrals
         self.shard = shard
         self.threads = threads
-        self.low_units = 0
+        self.mark_units = 0
         self.next_ms = 0
         self.ticks = 0
         self.timed_ticks = 0
@@ -126,9 +126,8 @@ class Upkeep:
     def _tick_for_growth(self, cache: ThreadCache | None) -> None:
         """A heap that grows while blocks of other sizes lie idle needs their slabs before a tick is due."""
         used = self.stock.seen_used_units
-        self.low_units = min(self.low_units, used)
-        step = max(self.policy.growth_least_units, self.low_units // self.policy.growth_part)
-        if used < self.low_units + step:
+        step = max(self.policy.growth_least_units, self.mark_units // self.policy.growth_part)
+        if used < self.mark_units + step:
             return
         self.ticks += 1
         self._collect_idle(cache, self.clock.now_ms)
@@ -149,7 +148,7 @@ class Upkeep:
         used = self.stock.seen_used_units
         limit_b = max(used * UNIT_B - idle_b, 0) // self.policy.transfer_part // self.policy.shards
         self.shard.limit_b = max(self.policy.shard_least_b, limit_b)
-        self.low_units = used
+        self.mark_units = used
 
     def _watch_debt(self, cache: ThreadCache) -> None:
         """Traps the thread if there is more to collect or the clock moved; springs it after some trips."""
