@@ -6,6 +6,10 @@
 #include "lock.c"
 #include "shard.c"
 #include "options.c"
+#if HAK_DEBUG
+#include "depot.c"
+#include "stack.c"
+#endif
 #include "size_class.c"
 #include "arena.c"
 #include "span.c"

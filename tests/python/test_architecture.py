@@ -25,6 +25,8 @@ LAYERS = (
     "lock",
     "shard",
     "options",
+    "depot",
+    "stack",
     "size_class",
     "arena",
     "span",
