@@ -11,8 +11,7 @@ typedef struct item {
     uint32_t next;   /* number of the next one in its bucket */
     uint32_t number; /* its own: a number that names no item does not find itself */
     uint64_t hash;
-    uint16_t kind, size;
-    uint32_t unused;
+    uint32_t kind, size;
     unsigned char bytes[];
 } item_t;
 _Static_assert(sizeof(item_t) % sizeof(uint64_t) == 0, "what is kept may be read as words");
@@ -63,7 +62,7 @@ static uint64_t hash_of(uint16_t kind, const unsigned char *bytes, size_t size) 
     return fold(hash ^ word, 0x589965cc75374cc3u);
 }
 
-static uint32_t search(char *base, uint32_t number, uint32_t end, uint64_t hash, uint16_t kind, const void *bytes,
+static uint32_t depot_search(char *base, uint32_t number, uint32_t end, uint64_t hash, uint16_t kind, const void *bytes,
                        size_t size) {
     for (; number != end; number = item_at(base, number)->next) {
         const item_t *item = item_at(base, number);
@@ -87,33 +86,27 @@ static item_t *new_item(char *base, size_t size) {
     return (item_t *)(base + at);
 }
 
-uint32_t hak_depot_find(uint16_t kind, const void *bytes, size_t size) {
-    char *base = hak_load_acquire(&depot.base);
-    if (base == NULL) return 0;
-    uint64_t hash = hash_of(kind, bytes, size);
-    /* Acquire: partner of the publication in hak_depot_keep. */
-    return search(base, hak_load_acquire(bucket_of(base, hash)), 0, hash, kind, bytes, size);
-}
-
-uint32_t hak_depot_keep(uint16_t kind, const void *bytes, size_t size) {
-    char *base = hak_load_acquire(&depot.base);
+uint32_t hak_depot_keep(uint16_t kind, const void *bytes, size_t size, bool *fresh) {
+    if (fresh != NULL) *fresh = false;
+    char *base = hak_load_acquire(&depot.base); /* partner: hak_depot_open */
     if (base == NULL || size > HAK_DEPOT_ITEM_MAX) return 0;
     uint64_t hash = hash_of(kind, bytes, size);
     _Atomic uint32_t *bucket = bucket_of(base, hash);
     uint32_t first = hak_load_acquire(bucket); /* partner: the publication below */
-    uint32_t found = search(base, first, 0, hash, kind, bytes, size);
+    uint32_t found = depot_search(base, first, 0, hash, kind, bytes, size);
     if (found != 0) return found;
     item_t *item = new_item(base, size);
     if (item == NULL) return 0;
     uint32_t number = (uint32_t)(((uintptr_t)item - (uintptr_t)base) / HAK_DEPOT_GRAIN), looked = first;
-    *item = (item_t){.next = first, .number = number, .hash = hash, .kind = kind, .size = (uint16_t)size};
+    *item = (item_t){.next = first, .number = number, .hash = hash, .kind = kind, .size = (uint32_t)size};
     memcpy(item->bytes, bytes, size);
     /* Release publishes the item; acquire shows those that came in between, which are looked at too. */
     while (!hak_cas_acq_rel(bucket, &first, number)) {
-        found = search(base, first, looked, hash, kind, bytes, size);
+        found = depot_search(base, first, looked, hash, kind, bytes, size);
         if (found != 0) return found; /* the room of the item is lost */
         item->next = looked = first;
     }
+    if (fresh != NULL) *fresh = true;
     return number;
 }
 

@@ -7,7 +7,12 @@
 #include "shard.c"
 #include "options.c"
 #if HAK_DEBUG
+#include "os_debug.c"
+#include "reach.c"
 #include "depot.c"
+#include "object.c"
+#include "cfi.c"
+#include "unwind.c"
 #include "stack.c"
 #endif
 #include "size_class.c"

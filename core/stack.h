@@ -1,5 +1,5 @@
 /* stack.h -- where a thread is: its native and Python frames, each distinct stack kept once under a number.
- * May use: base, atomic, os, depot.
+ * May use: base, bits, atomic, os, depot, object, unwind.
  * Debug flavour alone. Never allocates from the heap, never locks, keeps errno: it may be called inside malloc, in a signal
  * handler and in a forked child. The allocator's own frames are left out: the innermost is the caller of malloc. */
 #ifndef HAK_STACK_H
@@ -38,7 +38,7 @@ hak_python_frame_t hak_stack_python_frame(const hak_stack_view_t *view, size_t i
 typedef struct hak_module {
     uintptr_t start, end, bias;
     size_t offset;                    /* of `start` in the file */
-    const char *path;                 /* "" if it has none */
+    const char *path;                 /* "" for the program itself */
     unsigned char build_id[32];
     size_t build_id_size;             /* 0 if it has none */
 } hak_module_t;
