@@ -13,6 +13,9 @@
 #include "object.c"
 #include "cfi.c"
 #include "unwind.c"
+#include "python_layout.c"
+#include "python_code.c"
+#include "python_frames.c"
 #include "stack.c"
 #endif
 #include "size_class.c"

@@ -4,9 +4,10 @@
 #include "bits.h"
 #include "depot.h"
 #include "object.h"
+#include "python_frames.h"
 #include "unwind.h"
 
-enum { KIND_STACK = 1 };
+enum { HAK_DEPOT_STACK = 1 };
 
 /* What the depot keeps of a stack: this, and then its words. */
 typedef struct stack_header {
@@ -39,10 +40,12 @@ static uint32_t capture_at(hak_registers_t here, bool exact) {
         uint64_t words[2 * HAK_STACK_DEPTH_MAX];
     } found;
     hak_walk_t walk = hak_unwind(here, exact, exact ? (hak_code_t){0, 0} : stacks.own, found.words, stacks.depth);
-    if (walk.count == 0) return 0;
-    found.header = (stack_header_t){(uint32_t)walk.count, 0};
+    for (size_t i = 0; walk.fresh && i < walk.count; i++) hak_python_look(found.words[i] - 1);
+    size_t python = hak_python_walk(found.words + walk.count, stacks.depth, exact);
+    found.header = (stack_header_t){(uint32_t)walk.count, (uint32_t)python};
+    size_t size = sizeof found.header + (walk.count + python) * sizeof found.words[0];
     bool fresh;
-    uint32_t number = hak_depot_keep(KIND_STACK, &found, sizeof found.header + walk.count * sizeof found.words[0], &fresh);
+    uint32_t number = hak_depot_keep(HAK_DEPOT_STACK, &found, size, &fresh);
     hak_add_relaxed(&stacks.captures, 1);
     if (fresh) hak_add_relaxed(&stacks.stacks, 1);
     if (number == 0) hak_add_relaxed(&stacks.lost, 1);
@@ -59,7 +62,7 @@ HAK_NOINLINE uint32_t hak_stack_capture(const void *signal_context) {
 
 bool hak_stack_get(uint32_t number, hak_stack_view_t *view) {
     size_t size;
-    const stack_header_t *header = hak_depot_get(KIND_STACK, number, &size);
+    const stack_header_t *header = hak_depot_get(HAK_DEPOT_STACK, number, &size);
     if (header == NULL) return false;
     const uintptr_t *words = (const uintptr_t *)(header + 1);
     *view = (hak_stack_view_t){words, header->native, header->python, words + header->native};
@@ -67,9 +70,9 @@ bool hak_stack_get(uint32_t number, hak_stack_view_t *view) {
 }
 
 hak_python_frame_t hak_stack_python_frame(const hak_stack_view_t *view, size_t index) {
-    (void)view;
-    (void)index;
-    return (hak_python_frame_t){"", "", 0};
+    uint64_t frame = view->python[index];
+    uint32_t code = hak_python_frame_code(frame);
+    return (hak_python_frame_t){hak_python_code_file(code), hak_python_code_function(code), hak_python_frame_line(frame)};
 }
 
 static hak_module_t module_of(const hak_object_t *object, const hak_segment_t *segment) {
@@ -109,10 +112,7 @@ bool hak_stack_module_of(uintptr_t pc, hak_module_t *module) {
     return false;
 }
 
-uint32_t hak_stack_python(const char **status) {
-    *status = "";
-    return 0;
-}
+uint32_t hak_stack_python(const char **status) { return hak_python_status(status); }
 
 hak_stack_figures_t hak_stack_figures(void) {
     hak_depot_figures_t depot = hak_depot_figures();

@@ -1,5 +1,6 @@
 /* stack.h -- where a thread is: its native and Python frames, each distinct stack kept once under a number.
- * May use: base, bits, atomic, os, depot, object, unwind.
+ * May use: base, bits, atomic, os, depot, object, unwind, python_layout, python_code,
+ * python_frames.
  * Debug flavour alone. Never allocates from the heap, never locks, keeps errno: it may be called inside malloc, in a signal
  * handler and in a forked child. The allocator's own frames are left out: the innermost is the caller of malloc. */
 #ifndef HAK_STACK_H
@@ -22,7 +23,7 @@ uint32_t hak_stack_capture(const void *signal_context);
 typedef struct hak_stack_view {
     const uintptr_t *pcs;
     size_t count, python_count;
-    const void *python;
+    const uint64_t *python; /* see hak_stack_python_frame */
 } hak_stack_view_t;
 
 typedef struct hak_python_frame {

@@ -92,7 +92,7 @@ typedef struct walker {
     hak_reach_t reach;
     hak_extent_t extents[EXTENTS];
     size_t extents_count, last;
-    uintptr_t fresh;
+    bool fresh;
 } walker_t;
 
 static HAK_NOINLINE const hak_extent_t *extent_slow(walker_t *walker, uintptr_t pc) {
@@ -102,7 +102,7 @@ static HAK_NOINLINE const hak_extent_t *extent_slow(walker_t *walker, uintptr_t 
     }
     hak_extent_t extent;
     if (!hak_object_extent(pc, &extent)) return NULL;
-    if (extent.fresh) walker->fresh = pc;
+    walker->fresh = walker->fresh || extent.fresh;
     walker->last = walker->extents_count++ % EXTENTS;
     walker->extents[walker->last] = extent;
     return &walker->extents[walker->last];

@@ -9,7 +9,7 @@
 
 typedef struct hak_walk {
     size_t count;
-    uintptr_t fresh; /* a pc in an object on whose code no walk had come before; 0 if there is none */
+    bool fresh; /* it came through an object where no walk had been before */
 } hak_walk_t;
 
 typedef struct hak_code {

@@ -1,0 +1,25 @@
+/* A library of the core's stack layers alone, for interpreters to load: it tells a thread which Python frames the core sees. */
+#include <stdio.h>
+
+#include "stack.h"
+
+#define DOOR __attribute__((visibility("default")))
+
+DOOR void door_open(size_t depth) { hak_stack_open(depth, 32 << 20); }
+
+DOOR uint32_t door_capture(void) { return hak_stack_capture(NULL); }
+
+/* "file", "function" and "line", each followed by a byte 0; the length, 0 past the outermost frame. */
+DOOR int door_python_frame(uint32_t number, size_t index, char *text, size_t size) {
+    hak_stack_view_t view;
+    if (!hak_stack_get(number, &view) || index >= view.python_count) return 0;
+    hak_python_frame_t frame = hak_stack_python_frame(&view, index);
+    return snprintf(text, size, "%s%c%s%c%u", frame.file, 0, frame.function, 0, frame.line);
+}
+
+DOOR size_t door_native_count(uint32_t number) {
+    hak_stack_view_t view;
+    return hak_stack_get(number, &view) ? view.count : 0;
+}
+
+DOOR uint32_t door_python(const char **status) { return hak_stack_python(status); }
