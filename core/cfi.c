@@ -28,7 +28,7 @@ static void reader_skip(reader_t *in, uint64_t size) {
     else in->at += size;
 }
 
-HAK_RAW_READS static uint64_t read_number(reader_t *in, size_t size) {
+static uint64_t read_number(reader_t *in, size_t size) {
     uint64_t value = 0;
     uintptr_t at = in->at;
     reader_skip(in, size);

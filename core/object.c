@@ -8,6 +8,8 @@
 #include "bits.h"
 #include "os.h"
 
+enum { LASTING_MAX = 64 };
+
 /* What _dl_find_object tells; glibc's <dlfcn.h>, struct dl_find_object. */
 typedef struct glibc_found {
     unsigned long long flags;
@@ -134,7 +136,55 @@ static uint64_t identity_of(uintptr_t start, const void *record, uintptr_t unwin
     return mixed;
 }
 
+/* Objects that stay, by address. */
+static struct {
+    hak_extent_t extents[LASTING_MAX];
+    _Atomic size_t count;
+} lasting;
+
+static void keep_lasting(hak_extent_t extent) {
+    size_t at = hak_load_relaxed(&lasting.count);
+    if (at == LASTING_MAX) return;
+    for (; at > 0 && lasting.extents[at - 1].start > extent.start; at--) lasting.extents[at] = lasting.extents[at - 1];
+    lasting.extents[at] = extent;
+    hak_add_relaxed(&lasting.count, 1);
+}
+
+typedef struct lasting_tour {
+    object_tour_t tour;
+    hak_extent_t found[LASTING_MAX];
+    size_t count;
+} lasting_tour_t;
+
+static void visit_lasting(const hak_object_t *object, void *context) {
+    lasting_tour_t *lasts = context;
+    hak_extent_t extent;
+    lasts->tour.visit(object, lasts->tour.context);
+    if (object->count == 0 || !hak_object_extent(object->segments[0].start, &extent)) return;
+    extent.fresh = false;
+    if (extent.id != 0 && lasts->count < LASTING_MAX) lasts->found[lasts->count++] = extent;
+}
+
+void hak_object_lasting(void (*visit)(const hak_object_t *, void *), void *context) {
+    lasting_tour_t lasts = {.tour = {visit, context}};
+    hak_object_each(visit_lasting, &lasts);
+    for (size_t i = 0; i < lasts.count; i++) keep_lasting(lasts.found[i]);
+}
+
+static bool find_lasting(uintptr_t pc, hak_extent_t *extent) {
+    size_t low = 0, high = hak_load_relaxed(&lasting.count); /* those below low start at or before pc */
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (lasting.extents[middle].start <= pc) low = middle + 1;
+        else high = middle;
+    }
+    if (low == 0 || pc >= lasting.extents[low - 1].end) return false;
+    *extent = lasting.extents[low - 1];
+    return true;
+}
+
 bool hak_object_extent(uintptr_t pc, hak_extent_t *extent) {
+    if (find_lasting(pc, extent)) return true;
     if (glibc_find_object != NULL) {
         glibc_found_t found;
         if (glibc_find_object((void *)pc, &found) != 0) return false;

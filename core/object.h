@@ -36,7 +36,10 @@ typedef struct hak_extent {
     uint32_t id;
     bool fresh;
 } hak_extent_t;
-bool hak_object_extent(uintptr_t pc, hak_extent_t *place);
+bool hak_object_extent(uintptr_t pc, hak_extent_t *extent);
+/* What is loaded now stays loaded, as what the program was started with does: it is found faster from now on. Calls `visit` for
+ * each. To be called once, before the program's own code runs. */
+void hak_object_lasting(void (*visit)(const hak_object_t *object, void *context), void *context);
 
 /* The end of the readable segment in which `address` lies; 0 if it lies in none. */
 uintptr_t hak_object_readable_end(const hak_object_t *object, uintptr_t address);

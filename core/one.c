@@ -3,11 +3,13 @@
 #include "diag.c"
 #include "pattern.c"
 #include "os_linux.c"
+#if HAK_DEBUG
+#include "os_debug.c"
+#endif
 #include "lock.c"
 #include "shard.c"
 #include "options.c"
 #if HAK_DEBUG
-#include "os_debug.c"
 #include "reach.c"
 #include "depot.c"
 #include "object.c"

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-#include "bits.h"
-#include "object.h"
+#include "atomic.h"
 #include "os.h"
 
 enum { DEBUG_WORDS = 96 };
@@ -130,22 +129,21 @@ static void *(*getter(const hak_object_t *object, const char *name))(void) {
     return function;
 }
 
-void hak_python_look(uintptr_t pc) {
-    hak_object_t object;
+void hak_python_look(const hak_object_t *object) {
     uint64_t version = 0;
-    if (hak_load_relaxed(&python.state) != HAK_PYTHON_NONE || !hak_object_find(pc, &object)) return;
-    uintptr_t symbol = hak_object_symbol(&object, "Py_Version");
+    if (hak_load_relaxed(&python.state) != HAK_PYTHON_NONE) return;
+    uintptr_t symbol = hak_object_symbol(object, "Py_Version");
     if (symbol == 0 || !hak_os_peek(symbol, &version, sizeof version)) return;
     uint32_t none = HAK_PYTHON_NONE;
     if (!hak_cas_relaxed(&python.state, &none, HAK_PYTHON_LOOKING)) return;
     hak_python_layout_t *layout = &python.layout;
     layout->version = (uint32_t)version;
-    const char *why_not = read_layout(hak_object_symbol(&object, "_PyRuntime"), layout);
-    layout->current_thread_state = getter(&object, "PyThreadState_GetUnchecked");
+    const char *why_not = read_layout(hak_object_symbol(object, "_PyRuntime"), layout);
+    layout->current_thread_state = getter(object, "PyThreadState_GetUnchecked");
     if (layout->current_thread_state == NULL) {
-        layout->current_thread_state = getter(&object, "_PyThreadState_UncheckedGet");
+        layout->current_thread_state = getter(object, "_PyThreadState_UncheckedGet");
     }
-    layout->own_thread_state = getter(&object, "PyGILState_GetThisThreadState");
+    layout->own_thread_state = getter(object, "PyGILState_GetThisThreadState");
     if (why_not == NULL && layout->current_thread_state == NULL) why_not = "unsupported: no thread state is exported";
     if (why_not != NULL) hak_store_relaxed(&python.why_not, why_not);
     hak_store_relaxed(&python.version, (uint32_t)version);

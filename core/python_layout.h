@@ -5,7 +5,7 @@
 #ifndef HAK_PYTHON_LAYOUT_H
 #define HAK_PYTHON_LAYOUT_H
 
-#include "atomic.h"
+#include "object.h"
 
 /* Offsets in bytes. Fields are named as CPython names them. */
 typedef struct hak_python_layout {
@@ -45,8 +45,8 @@ typedef enum {
     HAK_PYTHON_UNSUPPORTED,
 } hak_python_state_t;
 
-/* Is there a CPython in the object in which `pc` lies? The first one counts. */
-void hak_python_look(uintptr_t pc);
+/* Is there a CPython in the object? The first one counts. */
+void hak_python_look(const hak_object_t *object);
 /* The state; with UNTRIED and OK the layout is there. */
 hak_python_state_t hak_python_state(const hak_python_layout_t **layout);
 /* What the trial of the layout brought: NULL if it is right, else why not. */

@@ -29,9 +29,10 @@ HAK_NOINLINE bool hak_reach_slow(hak_reach_t *reach, uintptr_t address) {
     if (address < page || address > UINTPTR_MAX / 2) return false;
     uintptr_t low = hak_round_down(address, page);
     uintptr_t end = reach->own.high != 0 && address < reach->own.low ? reach->own.low : hak_os_stack_end(address);
-    uintptr_t high = readable_end(address, end);
+    bool is_below = address < end;
+    uintptr_t high = readable_end(address, is_below ? end : UINTPTR_MAX);
     if (high == low) return false;
-    if (high < end) {
+    if (!is_below || high < end) {
         reach->other.low = low;
         reach->other.high = high;
     } else {

@@ -28,8 +28,14 @@ static hak_code_t own_code(void) {
     return is_library ? (hak_code_t){extent.start, extent.end} : (hak_code_t){0, 0};
 }
 
+static void look_for_python(const hak_object_t *object, void *context) {
+    (void)context;
+    hak_python_look(object);
+}
+
 void hak_stack_open(size_t depth, size_t budget) {
     if (depth == 0 || !hak_depot_open(budget)) return;
+    if (stacks.depth == 0) hak_object_lasting(look_for_python, NULL);
     stacks.own = own_code();
     stacks.depth = hak_min(depth, HAK_STACK_DEPTH_MAX);
 }
@@ -40,7 +46,10 @@ static uint32_t capture_at(hak_registers_t here, bool exact) {
         uint64_t words[2 * HAK_STACK_DEPTH_MAX];
     } found;
     hak_walk_t walk = hak_unwind(here, exact, exact ? (hak_code_t){0, 0} : stacks.own, found.words, stacks.depth);
-    for (size_t i = 0; walk.fresh && i < walk.count; i++) hak_python_look(found.words[i] - 1);
+    for (size_t i = 0; walk.fresh && i < walk.count; i++) {
+        hak_object_t object;
+        if (hak_object_find(found.words[i] - 1, &object)) hak_python_look(&object);
+    }
     size_t python = hak_python_walk(found.words + walk.count, stacks.depth, exact);
     found.header = (stack_header_t){(uint32_t)walk.count, (uint32_t)python};
     size_t size = sizeof found.header + (walk.count + python) * sizeof found.words[0];

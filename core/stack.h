@@ -11,7 +11,7 @@
 enum { HAK_STACK_DEPTH_MAX = 64 };
 
 /* At most `depth` native and as many Python frames a stack, all stacks in `budget` bytes. 0, and also no call at all: none are
- * captured. */
+ * captured. To be called before the program's own code runs: objects that are loaded by then are taken to stay. */
 void hak_stack_open(size_t depth, size_t budget);
 
 /* The number of this thread's stack; 0 if none is kept. With the third argument of a signal handler (ucontext_t), the stack at

@@ -7,7 +7,7 @@
 #include "reach.h"
 
 enum {
-    EXTENTS = 4,                 /* objects that a walk remembers: it comes back to the same few */
+    EXTENTS = 4,          /* objects that a walk remembers: it comes back to the same few */
     WAYS = 8,                   /* words of a cache line */
     CACHE_SIZE = 1 << 16,       /* words */
     RULES_MAX = 1 << 12,        /* different rules; a large program has some hundreds */
@@ -16,19 +16,32 @@ enum {
 };
 _Static_assert(HAK_OBJECT_ID_MAX < 1 << ID_BITS && RULE_BITS + ID_BITS + 32 < 64, "an entry of the cache is one word");
 
-/* A rule packed into a word that is not 0. */
+/* A rule packed into a word that is not 0. The common ones are marked, so that a walk need not unpack them: the CFA is a
+ * register plus an offset, and the frame pointer is in its register or in a word below the CFA. */
 typedef uint64_t packed_t;
+enum { PACKED_ANY = 1, PACKED_COMMON = 2, PACKED_BY_FP = 4, PACKED_SAVES_FP = 8, PACKED_KINDS = 4, PACKED_CFA = 10, PACKED_FP = 37 };
+enum { OFFSET_BITS = 27 };
+
+static bool is_common(hak_rule_t rule) {
+    if (rule.cfa_is != HAK_CFA_SP && rule.cfa_is != HAK_CFA_FP) return false;
+    return rule.fp_is == HAK_FP_SAME || (rule.fp_is == HAK_FP_AT_CFA && rule.fp < 0 && rule.fp % 8 == 0);
+}
 
 static packed_t pack_rule(hak_rule_t rule) {
-    return 1 | (packed_t)rule.cfa_is << 1 | (packed_t)rule.fp_is << 4 | (packed_t)((uint32_t)rule.cfa & 0xfffffff) << 6 |
-           (packed_t)((uint32_t)rule.fp & 0xfffffff) << 34;
+    packed_t marks = PACKED_ANY | (is_common(rule) ? PACKED_COMMON : 0) | (rule.cfa_is == HAK_CFA_FP ? PACKED_BY_FP : 0) |
+                     (rule.fp_is == HAK_FP_SAME ? 0 : PACKED_SAVES_FP);
+    packed_t mask = ((packed_t)1 << OFFSET_BITS) - 1;
+    return marks | ((packed_t)rule.cfa_is | (packed_t)rule.fp_is << 3) << PACKED_KINDS |
+           ((packed_t)(int64_t)rule.cfa & mask) << PACKED_CFA | ((packed_t)(int64_t)rule.fp & mask) << PACKED_FP;
 }
-static int32_t packed_offset(packed_t rule, unsigned at) { return (int32_t)((uint32_t)(rule >> at) << 4) >> 4; }
-static inline hak_rule_t unpack_rule(packed_t rule) {
-    return (hak_rule_t){(hak_cfa_t)(rule >> 1 & 7), (hak_fp_t)(rule >> 4 & 3), packed_offset(rule, 6),
-                        packed_offset(rule, 34)};
+static inline int64_t packed_offset(packed_t rule, unsigned at) {
+    return (int64_t)(rule << (64 - OFFSET_BITS - at)) >> (64 - OFFSET_BITS);
 }
-/* Offsets of more than 128 MiB are nobody's. */
+static hak_rule_t unpack_rule(packed_t rule) {
+    return (hak_rule_t){(hak_cfa_t)(rule >> PACKED_KINDS & 7), (hak_fp_t)(rule >> (PACKED_KINDS + 3) & 3),
+                        (int32_t)packed_offset(rule, PACKED_CFA), (int32_t)packed_offset(rule, PACKED_FP)};
+}
+/* Offsets of more than 64 MiB are nobody's. */
 static bool fits(hak_rule_t rule) {
     hak_rule_t again = unpack_rule(pack_rule(rule));
     return again.cfa == rule.cfa && again.fp == rule.fp;
@@ -90,27 +103,28 @@ static inline packed_t rule_for(const hak_extent_t *extent, uintptr_t pc) {
 typedef struct walker {
     hak_registers_t at;
     hak_reach_t reach;
-    hak_extent_t extents[EXTENTS];
-    size_t extents_count, last;
+    hak_extent_t extent; /* the last one */
+    hak_extent_t others[EXTENTS];
+    size_t others_count;
     bool fresh;
 } walker_t;
 
-static HAK_NOINLINE const hak_extent_t *extent_slow(walker_t *walker, uintptr_t pc) {
-    for (size_t i = 0; i < walker->extents_count && i < EXTENTS; i++) {
-        walker->last = i;
-        if (pc - walker->extents[i].start < walker->extents[i].end - walker->extents[i].start) return &walker->extents[i];
+static HAK_NOINLINE bool extent_slow(walker_t *walker, uintptr_t pc) {
+    for (size_t i = 0; i < walker->others_count && i < EXTENTS; i++) {
+        hak_extent_t extent = walker->others[i];
+        if (pc - extent.start >= extent.end - extent.start) continue;
+        walker->extent = extent;
+        return true;
     }
-    hak_extent_t extent;
-    if (!hak_object_extent(pc, &extent)) return NULL;
-    walker->fresh = walker->fresh || extent.fresh;
-    walker->last = walker->extents_count++ % EXTENTS;
-    walker->extents[walker->last] = extent;
-    return &walker->extents[walker->last];
+    if (!hak_object_extent(pc, &walker->extent)) return false;
+    walker->fresh = walker->fresh || walker->extent.fresh;
+    walker->others[walker->others_count++ % EXTENTS] = walker->extent;
+    return true;
 }
 
-static inline const hak_extent_t *extent_for(walker_t *walker, uintptr_t pc) {
-    const hak_extent_t *extent = &walker->extents[walker->last];
-    return HAK_LIKELY(pc - extent->start < extent->end - extent->start) ? extent : extent_slow(walker, pc);
+/* Makes walker->extent that of the object in which `pc` lies. */
+static inline bool find_extent(walker_t *walker, uintptr_t pc) {
+    return HAK_LIKELY(pc - walker->extent.start < walker->extent.end - walker->extent.start) || extent_slow(walker, pc);
 }
 
 /* To the frame whose record (frame pointer, return address) lies at fp: by convention on aarch64, a guess elsewhere. */
@@ -125,13 +139,13 @@ static bool step_by_frame_pointer(walker_t *walker) {
 static bool step_by_guess(walker_t *walker, bool called_nowhere) {
     if (called_nowhere && hak_reach(&walker->reach, walker->at.sp)) {
         uintptr_t pc = hak_reach_word(walker->at.sp); /* a call through a wild pointer */
-        if (extent_for(walker, pc) != NULL) {
+        if (find_extent(walker, pc)) {
             walker->at.pc = pc;
             walker->at.sp += sizeof pc;
             return true;
         }
     }
-    return step_by_frame_pointer(walker) && extent_for(walker, walker->at.pc) != NULL;
+    return step_by_frame_pointer(walker) && find_extent(walker, walker->at.pc);
 }
 
 /* The frame below a signal handler's: sp is at the context. */
@@ -150,7 +164,7 @@ static bool load_word(walker_t *walker, uintptr_t address, uintptr_t *value) {
     return true;
 }
 
-static inline bool step_by_rule(walker_t *walker, hak_rule_t rule) {
+static bool step_by_rule(walker_t *walker, hak_rule_t rule) {
     uintptr_t sp = walker->at.sp, fp = walker->at.fp, cfa;
     bool by_sp = rule.cfa_is == HAK_CFA_SP || rule.cfa_is == HAK_CFA_AT_SP;
     cfa = (by_sp ? sp : fp) + (uintptr_t)(intptr_t)rule.cfa;
@@ -165,22 +179,47 @@ static inline bool step_by_rule(walker_t *walker, hak_rule_t rule) {
     return walker->at.pc != 0;
 }
 
+static HAK_NOINLINE bool step_slow(walker_t *walker, packed_t packed, bool *exact) {
+    hak_rule_t rule = unpack_rule(packed);
+    *exact = false;
+    if (rule.cfa_is == HAK_CFA_SIGNAL) return *exact = step_to_signal(walker);
+    if (rule.cfa_is == HAK_CFA_UNKNOWN) return step_by_guess(walker, false);
+    return rule.cfa_is != HAK_CFA_END && step_by_rule(walker, rule);
+}
+
+/* A common rule, on the thread's own stack. False: it is not that simple, and nothing has changed. */
+static inline bool step_common(walker_t *walker, packed_t rule) {
+    uintptr_t low = walker->reach.own.low, size = walker->reach.own.high - low, sp = walker->at.sp;
+    uintptr_t cfa = ((rule & PACKED_BY_FP) != 0 ? walker->at.fp : sp) + (uintptr_t)packed_offset(rule, PACKED_CFA);
+    uintptr_t saved = cfa + (uintptr_t)packed_offset(rule, PACKED_FP);
+    bool saves = (rule & PACKED_SAVES_FP) != 0;
+    if ((rule & PACKED_COMMON) == 0 || cfa % sizeof cfa != 0 || cfa <= sp || cfa - sizeof cfa - low >= size) return false;
+    if (saves && saved - low >= size) return false;
+    walker->at.pc = hak_reach_word(cfa - sizeof cfa);
+    if (saves) walker->at.fp = hak_reach_word(saved);
+    walker->at.sp = cfa;
+    return true;
+}
+
 /* From one frame to its caller's; *exact tells, before and after, whether the pc is one that a signal struck. */
 static inline bool walk_step(walker_t *walker, bool *exact) {
     if (!HAK_X86_64) return step_by_frame_pointer(walker);
     bool was_exact = *exact;
     uintptr_t pc = walker->at.pc - !was_exact;
     *exact = false;
-    const hak_extent_t *extent = extent_for(walker, pc);
-    if (extent == NULL) return step_by_guess(walker, was_exact);
-    hak_rule_t rule = unpack_rule(rule_for(extent, pc));
-    if (rule.cfa_is == HAK_CFA_SIGNAL) return *exact = step_to_signal(walker);
-    if (rule.cfa_is == HAK_CFA_UNKNOWN) return step_by_guess(walker, false);
-    return rule.cfa_is != HAK_CFA_END && step_by_rule(walker, rule);
+    if (!find_extent(walker, pc)) return step_by_guess(walker, was_exact);
+    packed_t rule = rule_for(&walker->extent, pc);
+    if (HAK_LIKELY(step_common(walker, rule))) return walker->at.pc != 0;
+    return step_slow(walker, rule, exact);
 }
 
 hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uintptr_t *pcs, size_t max) {
-    walker_t walker = {.at = here, .reach = hak_reach_start()};
+    walker_t walker;
+    walker.at = here;
+    walker.reach = hak_reach_start();
+    walker.extent = (hak_extent_t){0};
+    walker.others_count = 0;
+    walker.fresh = false;
     size_t count = 0;
     bool more = true;
     while (more && count < max) {

@@ -17,9 +17,12 @@ DOOR int door_python_frame(uint32_t number, size_t index, char *text, size_t siz
     return snprintf(text, size, "%s%c%s%c%u", frame.file, 0, frame.function, 0, frame.line);
 }
 
-DOOR size_t door_native_count(uint32_t number) {
-    hak_stack_view_t view;
-    return hak_stack_get(number, &view) ? view.count : 0;
-}
-
 DOOR uint32_t door_python(const char **status) { return hak_stack_python(status); }
+
+DOOR size_t door_native(uint32_t number, uintptr_t *pcs, size_t max) {
+    hak_stack_view_t view;
+    if (!hak_stack_get(number, &view)) return 0;
+    size_t count = view.count < max ? view.count : max;
+    for (size_t i = 0; i < count; i++) pcs[i] = view.pcs[i];
+    return count;
+}
