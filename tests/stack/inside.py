@@ -109,7 +109,12 @@ def generators() -> None:
 
 def names() -> None:
     """Names and files in Latin-1, of two and of four bytes a character; lines far apart; code that goes away."""
-    for name, file in (("é", "grün.py"), ("中文", "文件.py"), ("plain", "\U0001f40d.py"), ("𝔘", "x" * 300 + ".py")):
+    for name, file in (
+        ("é", "grün.py"),
+        ("中文", "文件.py"),
+        ("plain", "\U0001f40d.py"),
+        ("𝔘", "x" * 300 + ".py"),
+    ):
         source = "\n" * 5000 + f"def {name}():\n" + "\n" * 700 + "    check()\n\n\n" + f"{name}()\n"
         exec(compile(source, file, "exec"), {"check": check})
     for number in range(300):

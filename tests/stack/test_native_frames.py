@@ -23,7 +23,9 @@ void allocate(void) { deeper(1); deeper(2); }
 _LONG = _SHORT.replace("room[100]", "room[3000]").replace("deeper(2);", "deeper(2); deeper(3); deeper(4);")
 
 
-@pytest.mark.parametrize("flags", [("-O2", "-fomit-frame-pointer"), ("-O0",), ("-O2", "-fno-omit-frame-pointer")])
+@pytest.mark.parametrize(
+    "flags", [("-O2", "-fomit-frame-pointer"), ("-O0",), ("-O2", "-fno-omit-frame-pointer")]
+)
 def test_every_stack_is_that_of_backtrace(door: Path, flags: tuple[str, ...], tmp_path: Path) -> None:
     libraries = []
     for name, source in (("short", _SHORT), ("long", _LONG)):

@@ -7,6 +7,8 @@ from typing import Final
 
 import pytest
 
+from .conftest import compile_c
+
 INSIDE: Final = Path(__file__).with_name("inside.py")
 CASES: Final = (
     "status",
@@ -68,3 +70,51 @@ def test_an_older_python_is_named_as_unsupported(door: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith("b'unsupported: "), done.stdout
+
+
+FAKE: Final = Path(__file__).with_name("fake_python.c")
+
+
+def run_fake(door: Path, folder: Path, *defines: str) -> list[str]:
+    """What the core says of an interpreter that shows itself as CPython 3.14 does."""
+    program = folder / "fake"
+    compile_c(
+        program,
+        *("-rdynamic", "-O1", "-Wall", "-Wextra", "-Werror"),
+        *defines,
+        *(str(FAKE), str(door), f"-Wl,-rpath,{door.parent}", "-pthread"),
+    )
+    done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("free_threaded", [0, 1])
+def test_offsets_of_3_14_are_followed(door: Path, tmp_path: Path, free_threaded: int) -> None:
+    told = run_fake(door, tmp_path, f"-DFREE_THREADED={free_threaded}")
+    assert told == ["ok", "f.py 中文 10", "f.py 中文 9"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ("COOKIE", "_PyRuntime has no debug offsets"),
+        ("VERSION", "the debug offsets are another version's"),
+        ("OFFSETS", "the debug offsets contradict each other"),
+        ("LINES", "a table of lines does not fit its code"),
+        ("TEXT", "a code object's name or file is no text"),
+    ],
+)
+def test_an_interpreter_that_is_not_as_expected_is_left_alone(
+    door: Path, tmp_path: Path, wrong: str, why: str
+) -> None:
+    assert run_fake(door, tmp_path, f"-DWRONG=WRONG_{wrong}") == [f"unsupported: {why}"]
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [("NEWER", "newer than CPython 3.14"), ("ALPHA", "an alpha or beta release of CPython")],
+)
+def test_a_version_that_is_not_known_is_left_alone(
+    door: Path, tmp_path: Path, version: str, why: str
+) -> None:
+    assert run_fake(door, tmp_path, f"-DWRONG={version}") == [f"unsupported: {why}"]
