@@ -1,4 +1,4 @@
-"""The Python frames that the core reads are those that Python tells, in every CPython that is to be had here."""
+"""The Python frames that the core reads are those that Python tells, in every CPython that is here."""
 
 import subprocess
 from functools import cache
