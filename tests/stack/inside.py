@@ -1,4 +1,4 @@
-"""Runs in the interpreter under test: captures its own stack in many ways, and compares with what Python says.
+"""Runs in the interpreter under test: captures its own stack in many ways; compares with what Python says.
 
 inside.py DOOR CASE: prints "ok" or what differs. The door's functions are called with the GIL and without it.
 """
