@@ -75,7 +75,7 @@ static void from_info(const struct dl_phdr_info *info, hak_object_t *object) {
     take_segments(object, info->dlpi_phdr, info->dlpi_phnum);
 }
 
-static int look(struct dl_phdr_info *info, size_t size, void *context) {
+static int look_in_object(struct dl_phdr_info *info, size_t size, void *context) {
     (void)size;
     object_search_t *search = context;
     from_info(info, search->object);
@@ -90,7 +90,7 @@ bool hak_object_find(uintptr_t pc, hak_object_t *object) {
         if (from_found(&found, object)) return is_inside(object, pc);
     }
     object_search_t search = {pc, object, false};
-    dl_iterate_phdr(look, &search);
+    dl_iterate_phdr(look_in_object, &search);
     return search.found;
 }
 
@@ -99,7 +99,7 @@ typedef struct object_tour {
     void *context;
 } object_tour_t;
 
-static int show(struct dl_phdr_info *info, size_t size, void *context) {
+static int show_object(struct dl_phdr_info *info, size_t size, void *context) {
     (void)size;
     const object_tour_t *tour = context;
     hak_object_t object;
@@ -110,7 +110,7 @@ static int show(struct dl_phdr_info *info, size_t size, void *context) {
 
 void hak_object_each(void (*visit)(const hak_object_t *, void *), void *context) {
     object_tour_t tour = {visit, context};
-    dl_iterate_phdr(show, &tour);
+    dl_iterate_phdr(show_object, &tour);
 }
 
 /* What makes an object this one, hashed: where it lies, the linker's record of it, and the start of its unwind table. */
