@@ -36,6 +36,15 @@
 #define HAK_BIG_TABLE __attribute__((section(".bss.big")))
 #define HAK_EXPORT __attribute__((visibility("default")))
 
+/* Reads what no variable of the program says it may: stacks of others, objects by their layout. */
+#define HAK_RAW_READS __attribute__((no_sanitize("address", "thread", "undefined")))
+
+#if defined(__x86_64__)
+#define HAK_X86_64 1
+#else
+#define HAK_X86_64 0
+#endif
+
 /* Keeps a value out of the register that a function returns its result in, which saves malloc a move. */
 #if defined(__x86_64__)
 #define HAK_NOT_IN_RESULT(value) __asm__("" : "+d"(value))

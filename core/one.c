@@ -3,9 +3,23 @@
 #include "diag.c"
 #include "pattern.c"
 #include "os_linux.c"
+#if HAK_DEBUG
+#include "os_debug.c"
+#endif
 #include "lock.c"
 #include "shard.c"
 #include "options.c"
+#if HAK_DEBUG
+#include "reach.c"
+#include "depot.c"
+#include "object.c"
+#include "cfi.c"
+#include "unwind.c"
+#include "python_layout.c"
+#include "python_code.c"
+#include "python_frames.c"
+#include "stack.c"
+#endif
 #include "size_class.c"
 #include "arena.c"
 #include "span.c"

@@ -48,6 +48,21 @@ void hak_os_environment(const char *prefix, void (*visit)(const char *entry, voi
 /* The processor on which the thread runs, or ran a moment ago. */
 unsigned hak_os_processor(void);
 
+/* Debug flavour: copies what may be unreadable; false, and nothing said about `to`, if any byte of it is. */
+bool hak_os_peek(uintptr_t from, void *to, size_t size);
+/* Debug flavour: how many of the `count` system pages from `address` on can be read, up to the first that cannot. */
+size_t hak_os_readable_pages(uintptr_t address, size_t count);
+
+typedef struct hak_registers {
+    uintptr_t pc, sp, fp;
+} hak_registers_t;
+/* As much of a ucontext_t is read: on x86-64 up to the instruction pointer. */
+enum { HAK_SIGNAL_CONTEXT_WORDS = 22 };
+/* Debug flavour: those that a signal handler's third argument (ucontext_t) holds. */
+hak_registers_t hak_os_registers(const void *signal_context);
+/* Debug flavour: above all frames of the calling thread, if it runs on the stack that it was started on. */
+uintptr_t hak_os_stack_end(uintptr_t sp);
+
 void hak_os_wait(_Atomic uint32_t *word, uint32_t value);
 void hak_os_wake(_Atomic uint32_t *word);
 

@@ -25,6 +25,15 @@ LAYERS = (
     "lock",
     "shard",
     "options",
+    "reach",
+    "depot",
+    "object",
+    "cfi",
+    "unwind",
+    "python_layout",
+    "python_code",
+    "python_frames",
+    "stack",
     "size_class",
     "arena",
     "span",
@@ -227,3 +236,19 @@ def test_each_library_exports_the_names_of_the_table_and_nothing_else(each_libra
 def test_no_source_runs_without_a_contract() -> None:
     for source in sources("*.h"):
         assert source.text.startswith(f"/* {source.path.name} -- "), source.path.name
+
+
+def test_only_the_debug_flavour_contains_the_debug_layers(each_library: Path) -> None:
+    """Those that one.c includes in that flavour alone."""
+    blocks = re.findall(
+        r"^#if HAK_DEBUG\n(.*?)^#endif", (CORE / "one.c").read_text(), re.MULTILINE | re.DOTALL
+    )
+    layers = [Path(name) for block in blocks for name in INCLUDE.findall(block)]
+    names = {
+        name
+        for path in layers
+        for name in re.findall(r"^(?:\w+[ *]+)+(hak_\w+)\(.*\{$", (CORE / path).read_text(), re.MULTILINE)
+    }
+    assert "hak_stack_capture" in names
+    symbols = {line.split()[-1] for line in run(["nm", str(each_library)]).splitlines()}
+    assert bool(names & symbols) == ("debug" in each_library.name)

@@ -1,0 +1,172 @@
+#include "python_frames.h"
+
+#include <pthread.h>
+
+#include "bits.h"
+#include "os.h"
+
+enum {
+    OWNED_BY_INTERPRETER = 3, /* frames of that owner, and above, belong to no Python function */
+    TAGS = 7,                 /* bits of a reference that are not of its address (_PyStackRef, 3.14) */
+    CODES = 1 << 15,
+    CODES_WAYS = 8,
+    SKIPPED_MAX = 1024, /* frames without code in one walk: more is no chain of frames */
+};
+
+/* Code objects that were seen: the upper half of the hash of what they hold, and their number. Entries are replaced at will. */
+static _Atomic uint64_t codes[CODES] HAK_ALIGNED(HAK_CACHE_LINE);
+/* The type of code objects; 0 before the first was seen. */
+static _Atomic uintptr_t code_type;
+
+HAK_RAW_READS static inline uintptr_t raw_word(uintptr_t at) { return *(const volatile uintptr_t *)at; }
+HAK_RAW_READS static inline uint32_t raw_int(uintptr_t at) { return *(const volatile uint32_t *)at; }
+HAK_RAW_READS static inline uint8_t raw_byte(uintptr_t at) { return *(const volatile uint8_t *)at; }
+
+static uint64_t fold_words(uint64_t a, uint64_t b) {
+    unsigned __int128 product = (unsigned __int128)(a ^ 0x2d358dccaa6c78a5u) * (b ^ 0x8bb84b93962eacc9u);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Of a code object: where it and its parts lie, and of the parts what another object there would not share, the hash of the
+ * name and the start of the lines. */
+static inline uint64_t fingerprint(const hak_python_layout_t *layout, uintptr_t code) {
+    uintptr_t name = raw_word(code + layout->code.qualname), lines = raw_word(code + layout->code.linetable);
+    uint64_t name_hash = raw_word(name + layout->text.length + sizeof(uintptr_t));
+    uint64_t first = (uint64_t)raw_int(code + layout->code.firstlineno) << 32 | raw_int(code + layout->object.size);
+    uint64_t parts = fold_words(name, lines) ^ fold_words(raw_word(code + layout->code.filename), name_hash);
+    return fold_words(parts + raw_word(lines + layout->bytes_data), first ^ code << 8);
+}
+
+static inline uint32_t code_number(const hak_python_layout_t *layout, uintptr_t code) {
+    uint64_t hash = fingerprint(layout, code);
+    _Atomic uint64_t *line = &codes[hash % (CODES / CODES_WAYS) * CODES_WAYS];
+    for (size_t way = 0; way < CODES_WAYS; way++) {
+        uint64_t entry = hak_load_acquire(&line[way]); /* partner: the release below */
+        if ((entry ^ hash) >> 32 == 0 && entry != 0) return (uint32_t)entry;
+    }
+    uint32_t number = hak_python_code_keep(layout, code, NULL);
+    size_t way = 0;
+    while (way < CODES_WAYS && hak_load_relaxed(&line[way]) != 0) way++;
+    if (way == CODES_WAYS) way = code / 64 % CODES_WAYS;
+    if (number != 0) hak_store_release(&line[way], hash >> 32 << 32 | number);
+    return number;
+}
+
+/* A frame of the chain. */
+typedef struct frame {
+    uintptr_t code, previous, instruction;
+    uint8_t owner;
+} frame_t;
+
+static bool read_word(uintptr_t at, uintptr_t *value, bool careful) {
+    if (careful) return hak_os_peek(at, value, sizeof *value);
+    *value = raw_word(at);
+    return true;
+}
+
+static inline bool read_frame(const hak_python_layout_t *layout, uintptr_t at, frame_t *frame, bool careful) {
+    if (at % sizeof(uintptr_t) != 0) return false;
+    if (careful) {
+        if (!hak_os_peek(at + layout->frame.owner, &frame->owner, 1)) return false;
+    } else {
+        frame->owner = raw_byte(at + layout->frame.owner);
+    }
+    bool read = read_word(at + layout->frame.executable, &frame->code, careful) &&
+                read_word(at + layout->frame.previous, &frame->previous, careful) &&
+                read_word(at + layout->frame.instr_ptr, &frame->instruction, careful);
+    frame->code &= ~(uintptr_t)TAGS;
+    return read;
+}
+
+/* Where the frame's instructions start: in a free-threaded 3.14 threads may have copies of them. */
+static uintptr_t bytecode(const hak_python_layout_t *layout, uintptr_t at, uintptr_t code, bool careful) {
+    uintptr_t copies, start;
+    uint32_t index;
+    if (layout->frame.tlbc_index == 0 || layout->code.tlbc == 0) return code + layout->code.bytecode;
+    if (careful && !hak_os_peek(at + layout->frame.tlbc_index, &index, sizeof index)) return 0;
+    if (!careful) index = raw_int(at + layout->frame.tlbc_index);
+    if (index == 0 || !read_word(code + layout->code.tlbc, &copies, careful) || copies == 0) {
+        return code + layout->code.bytecode;
+    }
+    return read_word(copies + (1 + (uintptr_t)index) * sizeof start, &start, careful) ? start : 0;
+}
+
+/* A frame that has not started yet stands before its first instruction: it is given that one. */
+static uint32_t offset_of(const hak_python_layout_t *layout, uintptr_t at, const frame_t *frame, bool careful) {
+    intptr_t distance = (intptr_t)(frame->instruction - bytecode(layout, at, frame->code, careful));
+    if (distance < 0 && distance >= -16) distance = 0;
+    return distance < 0 || distance >= INT32_MAX ? 0 : (uint32_t)(distance / 2) + 1;
+}
+
+/* Does `code` lead to a code object? */
+static bool is_code(const hak_python_layout_t *layout, uintptr_t code, bool careful) {
+    uintptr_t type;
+    return code != 0 && read_word(code + layout->object.type, &type, careful) && type == hak_load_relaxed(&code_type);
+}
+
+static uintptr_t own_state(const hak_python_layout_t *layout, void *(*get)(void), bool careful) {
+    uintptr_t state = get != NULL ? (uintptr_t)get() : 0, owner = 0;
+    /* That of 3.11 may be another thread's, and one that has ended may have been freed: first look may fail. */
+    static _Thread_local uintptr_t known;
+    if (state == 0 || !read_word(state + layout->thread.thread_id, &owner, careful || state != known)) return 0;
+    if (owner != (uintptr_t)pthread_self()) return 0;
+    return known = state;
+}
+
+/* The frame that the thread is in; 0 if it runs no Python. */
+static uintptr_t top_frame(const hak_python_layout_t *layout, bool careful) {
+    uintptr_t state = own_state(layout, layout->current_thread_state, careful), top = 0;
+    if (state == 0) state = own_state(layout, layout->own_thread_state, careful);
+    if (state == 0 || !read_word(state + layout->thread.current_frame, &top, careful) || top == 0) return 0;
+    if (layout->thread.by_cframe && !read_word(top + layout->thread.cframe_frame, &top, careful)) return 0;
+    return top;
+}
+
+/* Reads the innermost frame that has code as if nothing were known. False: there is none to be seen yet. */
+static bool try_layout(const hak_python_layout_t *layout) {
+    uintptr_t at = top_frame(layout, true), type;
+    frame_t frame;
+    for (size_t skipped = 0; at != 0 && skipped < SKIPPED_MAX; skipped++, at = frame.previous) {
+        if (!read_frame(layout, at, &frame, true)) {
+            hak_python_tried("unsupported: a frame cannot be read");
+            return false;
+        }
+        const char *why_not;
+        if (frame.owner >= OWNED_BY_INTERPRETER || hak_python_code_keep(layout, frame.code, &why_not) == 0) continue;
+        if (!hak_os_peek(frame.code + layout->object.type, &type, sizeof type)) return false;
+        hak_store_relaxed(&code_type, type);
+        if (why_not == NULL && offset_of(layout, at, &frame, true) == 0) {
+            why_not = "unsupported: an instruction lies outside its code";
+        }
+        hak_python_tried(why_not);
+        return why_not == NULL;
+    }
+    return false;
+}
+
+static size_t walk_frames(const hak_python_layout_t *layout, uint64_t *frames, size_t max, bool careful) {
+    size_t count = 0, skipped = 0;
+    frame_t frame;
+    for (uintptr_t at = top_frame(layout, careful); at != 0 && count < max && skipped < SKIPPED_MAX; at = frame.previous) {
+        if (!read_frame(layout, at, &frame, careful)) break;
+        skipped++;
+        if (frame.owner >= OWNED_BY_INTERPRETER || !is_code(layout, frame.code, careful)) continue;
+        uint32_t number = careful ? hak_python_code_keep(layout, frame.code, NULL) : code_number(layout, frame.code);
+        frames[count++] = (uint64_t)number << 32 | offset_of(layout, at, &frame, careful);
+        skipped--;
+    }
+    return count;
+}
+
+size_t hak_python_walk(uint64_t *frames, size_t max, bool careful) {
+    /* The getter, and in it the dynamic linker, may allocate and so come here again. */
+    static _Thread_local bool inside;
+    const hak_python_layout_t *layout;
+    hak_python_state_t state = hak_python_state(&layout);
+    if ((state != HAK_PYTHON_OK && state != HAK_PYTHON_UNTRIED) || inside) return 0;
+    inside = true;
+    size_t count = 0;
+    if (state == HAK_PYTHON_OK || try_layout(layout)) count = walk_frames(layout, frames, max, careful);
+    inside = false;
+    return count;
+}

@@ -1,0 +1,135 @@
+#include "stack.h"
+
+#include "atomic.h"
+#include "bits.h"
+#include "depot.h"
+#include "object.h"
+#include "python_frames.h"
+#include "unwind.h"
+
+enum { HAK_DEPOT_STACK = 1 };
+
+/* What the depot keeps of a stack: this, and then its words. */
+typedef struct stack_header {
+    uint32_t native, python;
+} stack_header_t;
+
+static struct {
+    size_t depth;
+    hak_code_t own; /* the allocator's code, if it is a library of its own */
+    _Atomic uint64_t captures, stacks, lost;
+} stacks;
+
+static hak_code_t own_code(void) {
+    hak_object_t object;
+    hak_extent_t extent;
+    uintptr_t pc = (uintptr_t)hak_stack_capture;
+    bool is_library = hak_object_find(pc, &object) && object.path[0] != '\0' && hak_object_extent(pc, &extent);
+    return is_library ? (hak_code_t){extent.start, extent.end} : (hak_code_t){0, 0};
+}
+
+static void look_for_python(const hak_object_t *object, void *context) {
+    (void)context;
+    hak_python_look(object);
+}
+
+void hak_stack_open(size_t depth, size_t budget) {
+    if (depth == 0 || !hak_depot_open(budget)) return;
+    if (stacks.depth == 0) hak_object_lasting(look_for_python, NULL);
+    stacks.own = own_code();
+    stacks.depth = hak_min(depth, HAK_STACK_DEPTH_MAX);
+}
+
+static uint32_t capture_at(hak_registers_t here, bool exact) {
+    struct {
+        stack_header_t header;
+        uint64_t words[2 * HAK_STACK_DEPTH_MAX];
+    } found;
+    hak_walk_t walk = hak_unwind(here, exact, exact ? (hak_code_t){0, 0} : stacks.own, found.words, stacks.depth);
+    for (size_t i = 0; walk.fresh && i < walk.count; i++) {
+        hak_object_t object;
+        if (hak_object_find(found.words[i] - 1, &object)) hak_python_look(&object);
+    }
+    size_t python = hak_python_walk(found.words + walk.count, stacks.depth, exact);
+    found.header = (stack_header_t){(uint32_t)walk.count, (uint32_t)python};
+    size_t size = sizeof found.header + (walk.count + python) * sizeof found.words[0];
+    bool fresh;
+    uint32_t number = hak_depot_keep(HAK_DEPOT_STACK, &found, size, &fresh);
+    hak_add_relaxed(&stacks.captures, 1);
+    if (fresh) hak_add_relaxed(&stacks.stacks, 1);
+    if (number == 0) hak_add_relaxed(&stacks.lost, 1);
+    return number;
+}
+
+HAK_NOINLINE uint32_t hak_stack_capture(const void *signal_context) {
+    if (stacks.depth == 0) return 0;
+    if (signal_context != NULL) return capture_at(hak_os_registers(signal_context), true);
+    /* Asking for it makes the compiler lay the caller's frame pointer and the return address there. */
+    const uintptr_t *frame = __builtin_frame_address(0);
+    return capture_at((hak_registers_t){frame[1], (uintptr_t)(frame + 2), frame[0]}, false);
+}
+
+bool hak_stack_get(uint32_t number, hak_stack_view_t *view) {
+    size_t size;
+    const stack_header_t *header = hak_depot_get(HAK_DEPOT_STACK, number, &size);
+    if (header == NULL) return false;
+    const uintptr_t *words = (const uintptr_t *)(header + 1);
+    *view = (hak_stack_view_t){words, header->native, header->python, words + header->native};
+    return true;
+}
+
+hak_python_frame_t hak_stack_python_frame(const hak_stack_view_t *view, size_t index) {
+    uint64_t frame = view->python[index];
+    uint32_t code = hak_python_frame_code(frame);
+    return (hak_python_frame_t){hak_python_code_file(code), hak_python_code_function(code), hak_python_frame_line(frame)};
+}
+
+static hak_module_t module_of(const hak_object_t *object, const hak_segment_t *segment) {
+    hak_module_t module = {segment->start, segment->end, object->bias, segment->offset, object->path, {0}, 0};
+    module.build_id_size = hak_object_build_id(object, module.build_id, sizeof module.build_id);
+    return module;
+}
+
+typedef struct module_tour {
+    void (*visit)(const hak_module_t *, void *);
+    void *context;
+} module_tour_t;
+
+static void visit_segments(const hak_object_t *object, void *context) {
+    const module_tour_t *tour = context;
+    for (size_t i = 0; i < object->count; i++) {
+        if (!object->segments[i].executable) continue;
+        hak_module_t module = module_of(object, &object->segments[i]);
+        tour->visit(&module, tour->context);
+    }
+}
+
+void hak_stack_modules(void (*visit)(const hak_module_t *module, void *context), void *context) {
+    module_tour_t tour = {visit, context};
+    hak_object_each(visit_segments, &tour);
+}
+
+bool hak_stack_module_of(uintptr_t pc, hak_module_t *module) {
+    hak_object_t object;
+    if (!hak_object_find(pc, &object)) return false;
+    for (size_t i = 0; i < object.count; i++) {
+        const hak_segment_t *segment = &object.segments[i];
+        if (!segment->executable || pc < segment->start || pc >= segment->end) continue;
+        *module = module_of(&object, segment);
+        return true;
+    }
+    return false;
+}
+
+uint32_t hak_stack_python(const char **status) { return hak_python_status(status); }
+
+hak_stack_figures_t hak_stack_figures(void) {
+    hak_depot_figures_t depot = hak_depot_figures();
+    return (hak_stack_figures_t){
+        .captures = hak_load_relaxed(&stacks.captures),
+        .stacks = hak_load_relaxed(&stacks.stacks),
+        .lost = hak_load_relaxed(&stacks.lost),
+        .budget = depot.budget,
+        .used = depot.used,
+    };
+}

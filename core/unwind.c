@@ -1,0 +1,231 @@
+#include "unwind.h"
+
+#include "atomic.h"
+#include "bits.h"
+#include "cfi.h"
+#include "object.h"
+#include "reach.h"
+
+enum {
+    EXTENTS = 4,          /* objects that a walk remembers: it comes back to the same few */
+    WAYS = 8,                   /* words of a cache line */
+    CACHE_SIZE = 1 << 16,       /* words */
+    RULES_MAX = 1 << 12,        /* different rules; a large program has some hundreds */
+    RULE_BITS = 12,
+    ID_BITS = 13,
+};
+_Static_assert(HAK_OBJECT_ID_MAX < 1 << ID_BITS && RULE_BITS + ID_BITS + 32 < 64, "an entry of the cache is one word");
+
+/* A rule packed into a word that is not 0. The common ones are marked, so that a walk need not unpack them: the CFA is a
+ * register plus an offset, and the frame pointer is in its register or in a word below the CFA. */
+typedef uint64_t packed_t;
+enum { PACKED_ANY = 1, PACKED_COMMON = 2, PACKED_BY_FP = 4, PACKED_SAVES_FP = 8, PACKED_KINDS = 4, PACKED_CFA = 10, PACKED_FP = 37 };
+enum { OFFSET_BITS = 27 };
+
+static bool is_common(hak_rule_t rule) {
+    if (rule.cfa_is != HAK_CFA_SP && rule.cfa_is != HAK_CFA_FP) return false;
+    return rule.fp_is == HAK_FP_SAME || (rule.fp_is == HAK_FP_AT_CFA && rule.fp < 0 && rule.fp % 8 == 0);
+}
+
+static packed_t pack_rule(hak_rule_t rule) {
+    packed_t marks = PACKED_ANY | (is_common(rule) ? PACKED_COMMON : 0) | (rule.cfa_is == HAK_CFA_FP ? PACKED_BY_FP : 0) |
+                     (rule.fp_is == HAK_FP_SAME ? 0 : PACKED_SAVES_FP);
+    packed_t mask = ((packed_t)1 << OFFSET_BITS) - 1;
+    return marks | ((packed_t)rule.cfa_is | (packed_t)rule.fp_is << 3) << PACKED_KINDS |
+           ((packed_t)(int64_t)rule.cfa & mask) << PACKED_CFA | ((packed_t)(int64_t)rule.fp & mask) << PACKED_FP;
+}
+static inline int64_t packed_offset(packed_t rule, unsigned at) {
+    return (int64_t)(rule << (64 - OFFSET_BITS - at)) >> (64 - OFFSET_BITS);
+}
+static hak_rule_t unpack_rule(packed_t rule) {
+    return (hak_rule_t){(hak_cfa_t)(rule >> PACKED_KINDS & 7), (hak_fp_t)(rule >> (PACKED_KINDS + 3) & 3),
+                        (int32_t)packed_offset(rule, PACKED_CFA), (int32_t)packed_offset(rule, PACKED_FP)};
+}
+/* Offsets of more than 64 MiB are nobody's. */
+static bool fits(hak_rule_t rule) {
+    hak_rule_t again = unpack_rule(pack_rule(rule));
+    return again.cfa == rule.cfa && again.fp == rule.fp;
+}
+
+/* Every rule that was met, and which instruction has which. An entry of the cache is the instruction's distance from its
+ * object's start, the object's id, and the rule's place in `rules`. Entries are replaced at will. */
+static struct {
+    _Atomic packed_t rules[RULES_MAX];
+    _Atomic uint64_t entries[CACHE_SIZE] HAK_ALIGNED(HAK_CACHE_LINE);
+} cache;
+
+static inline uint64_t key_of(const hak_extent_t *extent, uintptr_t pc) {
+    return ((uint64_t)(pc - extent->start) << ID_BITS | extent->id) << RULE_BITS;
+}
+static inline _Atomic uint64_t *line_of(uint64_t key) {
+    return &cache.entries[(key * 0x9e3779b97f4a7c15u >> 32) % (CACHE_SIZE / WAYS) * WAYS];
+}
+
+/* The place of the rule in `rules`; RULES_MAX if they are full. */
+static size_t keep_rule(packed_t rule) {
+    for (size_t step = 0; step < RULES_MAX; step++) {
+        size_t at = (size_t)(rule * 0x9e3779b97f4a7c15u >> 40) + step;
+        packed_t there = hak_load_relaxed(&cache.rules[at % RULES_MAX]);
+        if (there == 0 && hak_cas_acq_rel(&cache.rules[at % RULES_MAX], &there, rule)) return at % RULES_MAX;
+        if (there == rule) return at % RULES_MAX;
+    }
+    return RULES_MAX;
+}
+
+static HAK_NOINLINE packed_t rule_slow(const hak_extent_t *extent, uintptr_t pc) {
+    hak_object_t object;
+    hak_rule_t rule = {.cfa_is = HAK_CFA_UNKNOWN};
+    if (hak_object_find(pc, &object)) rule = hak_cfi_rule(&object, pc);
+    if (!fits(rule)) rule = (hak_rule_t){.cfa_is = HAK_CFA_UNKNOWN};
+    packed_t packed = pack_rule(rule);
+    uint64_t key = key_of(extent, pc);
+    size_t at = keep_rule(packed);
+    if (extent->id == 0 || pc - extent->start > UINT32_MAX || at == RULES_MAX) return packed;
+    _Atomic uint64_t *line = line_of(key);
+    size_t way = 0;
+    while (way < WAYS && hak_load_relaxed(&line[way]) != 0) way++;
+    if (way == WAYS) way = pc % WAYS;
+    /* Release: partner of the acquire in rule_for; shows the rule that the entry names. */
+    hak_store_release(&line[way], key | at);
+    return packed;
+}
+
+static inline packed_t rule_for(const hak_extent_t *extent, uintptr_t pc) {
+    uint64_t key = key_of(extent, pc);
+    _Atomic uint64_t *line = line_of(key);
+    for (size_t way = 0; way < WAYS; way++) {
+        uint64_t entry = hak_load_acquire(&line[way]); /* partner: the release in rule_slow */
+        if ((entry ^ key) < RULES_MAX) return hak_load_relaxed(&cache.rules[entry % RULES_MAX]);
+    }
+    return rule_slow(extent, pc);
+}
+
+typedef struct walker {
+    hak_registers_t at;
+    hak_reach_t reach;
+    hak_extent_t extent; /* the last one */
+    hak_extent_t others[EXTENTS];
+    size_t others_count;
+    bool fresh;
+} walker_t;
+
+static HAK_NOINLINE bool extent_slow(walker_t *walker, uintptr_t pc) {
+    for (size_t i = 0; i < walker->others_count && i < EXTENTS; i++) {
+        hak_extent_t extent = walker->others[i];
+        if (pc - extent.start >= extent.end - extent.start) continue;
+        walker->extent = extent;
+        return true;
+    }
+    if (!hak_object_extent(pc, &walker->extent)) return false;
+    walker->fresh = walker->fresh || walker->extent.fresh;
+    walker->others[walker->others_count++ % EXTENTS] = walker->extent;
+    return true;
+}
+
+/* Makes walker->extent that of the object in which `pc` lies. */
+static inline bool find_extent(walker_t *walker, uintptr_t pc) {
+    return HAK_LIKELY(pc - walker->extent.start < walker->extent.end - walker->extent.start) || extent_slow(walker, pc);
+}
+
+/* To the frame whose record (frame pointer, return address) lies at fp: by convention on aarch64, a guess elsewhere. */
+static bool step_by_frame_pointer(walker_t *walker) {
+    uintptr_t fp = walker->at.fp, word = sizeof(uintptr_t);
+    if (fp < walker->at.sp || !hak_reach(&walker->reach, fp) || !hak_reach(&walker->reach, fp + word)) return false;
+    walker->at = (hak_registers_t){hak_reach_word(fp + word), fp + 2 * word, hak_reach_word(fp)};
+    return walker->at.pc != 0;
+}
+
+/* Code without a table: generated at run time, or hand-written. A guess counts if it leads to an object. */
+static bool step_by_guess(walker_t *walker, bool called_nowhere) {
+    if (called_nowhere && hak_reach(&walker->reach, walker->at.sp)) {
+        uintptr_t pc = hak_reach_word(walker->at.sp); /* a call through a wild pointer */
+        if (find_extent(walker, pc)) {
+            walker->at.pc = pc;
+            walker->at.sp += sizeof pc;
+            return true;
+        }
+    }
+    return step_by_frame_pointer(walker) && find_extent(walker, walker->at.pc);
+}
+
+/* The frame below a signal handler's: sp is at the context. */
+static bool step_to_signal(walker_t *walker) {
+    uintptr_t context = walker->at.sp;
+    for (size_t word = 0; word < HAK_SIGNAL_CONTEXT_WORDS; word++) {
+        if (!hak_reach(&walker->reach, context + word * sizeof(uintptr_t))) return false;
+    }
+    walker->at = hak_os_registers((const void *)context);
+    return true;
+}
+
+static bool load_word(walker_t *walker, uintptr_t address, uintptr_t *value) {
+    if (!hak_reach(&walker->reach, address)) return false;
+    *value = hak_reach_word(address);
+    return true;
+}
+
+static bool step_by_rule(walker_t *walker, hak_rule_t rule) {
+    uintptr_t sp = walker->at.sp, fp = walker->at.fp, cfa;
+    bool by_sp = rule.cfa_is == HAK_CFA_SP || rule.cfa_is == HAK_CFA_AT_SP;
+    cfa = (by_sp ? sp : fp) + (uintptr_t)(intptr_t)rule.cfa;
+    if (rule.cfa_is >= HAK_CFA_AT_SP && !load_word(walker, cfa, &cfa)) return false;
+    if (cfa <= sp || !load_word(walker, cfa - sizeof cfa, &walker->at.pc)) return false;
+    if (rule.fp_is != HAK_FP_SAME) {
+        uintptr_t saved = (rule.fp_is == HAK_FP_AT_CFA ? cfa : fp) + (uintptr_t)(intptr_t)rule.fp;
+        walker->at.fp = 0;
+        if (rule.fp_is != HAK_FP_LOST && !load_word(walker, saved, &walker->at.fp)) return false;
+    }
+    walker->at.sp = cfa;
+    return walker->at.pc != 0;
+}
+
+static HAK_NOINLINE bool step_slow(walker_t *walker, packed_t packed, bool *exact) {
+    hak_rule_t rule = unpack_rule(packed);
+    *exact = false;
+    if (rule.cfa_is == HAK_CFA_SIGNAL) return *exact = step_to_signal(walker);
+    if (rule.cfa_is == HAK_CFA_UNKNOWN) return step_by_guess(walker, false);
+    return rule.cfa_is != HAK_CFA_END && step_by_rule(walker, rule);
+}
+
+/* A common rule, on the thread's own stack. False: it is not that simple, and nothing has changed. */
+static inline bool step_common(walker_t *walker, packed_t rule) {
+    uintptr_t low = walker->reach.own.low, size = walker->reach.own.high - low, sp = walker->at.sp;
+    uintptr_t cfa = ((rule & PACKED_BY_FP) != 0 ? walker->at.fp : sp) + (uintptr_t)packed_offset(rule, PACKED_CFA);
+    uintptr_t saved = cfa + (uintptr_t)packed_offset(rule, PACKED_FP);
+    bool saves = (rule & PACKED_SAVES_FP) != 0;
+    if ((rule & PACKED_COMMON) == 0 || cfa % sizeof cfa != 0 || cfa <= sp || cfa - sizeof cfa - low >= size) return false;
+    if (saves && saved - low >= size) return false;
+    walker->at.pc = hak_reach_word(cfa - sizeof cfa);
+    if (saves) walker->at.fp = hak_reach_word(saved);
+    walker->at.sp = cfa;
+    return true;
+}
+
+/* From one frame to its caller's; *exact tells, before and after, whether the pc is one that a signal struck. */
+static inline bool walk_step(walker_t *walker, bool *exact) {
+    if (!HAK_X86_64) return step_by_frame_pointer(walker);
+    bool was_exact = *exact;
+    uintptr_t pc = walker->at.pc - !was_exact;
+    *exact = false;
+    if (!find_extent(walker, pc)) return step_by_guess(walker, was_exact);
+    packed_t rule = rule_for(&walker->extent, pc);
+    if (HAK_LIKELY(step_common(walker, rule))) return walker->at.pc != 0;
+    return step_slow(walker, rule, exact);
+}
+
+hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uintptr_t *pcs, size_t max) {
+    walker_t walker;
+    walker.at = here;
+    walker.reach = hak_reach_start();
+    walker.extent = (hak_extent_t){0};
+    walker.others_count = 0;
+    walker.fresh = false;
+    size_t count = 0;
+    bool more = true;
+    while (more && count < max) {
+        bool skip = count == 0 && walker.at.pc - skipped.start < skipped.end - skipped.start;
+        if (!skip) pcs[count++] = walker.at.pc + exact;
+        more = walk_step(&walker, &exact);
+    }
+    return (hak_walk_t){count, walker.fresh};
+}
