@@ -1,23 +1,36 @@
-/* api.c -- the hak_* doors of include/hakmem.h. May use: alloc, stats. */
+/* api.c -- the hak_* doors of include/hakmem.h. May use: doors, alloc, checked, stats. */
 #include "hakmem.h"
 
 #include <errno.h>
 
-#include "alloc.h"
+#include "checked.h"
 #include "stats.h"
 
-HAK_EXPORT void *hak_malloc(size_t size) { return hak_alloc(size); }
-HAK_EXPORT void hak_free(void *block) { hak_release(block); }
-HAK_EXPORT void *hak_calloc(size_t count, size_t size) { return hak_alloc_zero(count, size); }
-HAK_EXPORT void *hak_realloc(void *block, size_t size) { return hak_resize(block, size); }
+HAK_EXPORT void *hak_malloc(size_t size) {
+    return hak_checking() ? hak_checked_alloc(size, 1, HAK_DOOR_malloc) : hak_alloc(size);
+}
+HAK_EXPORT void hak_free(void *block) {
+    if (hak_checking()) hak_checked_release(block, HAK_DOOR_free, (hak_told_t){false, 0, 0});
+    else hak_release(block);
+}
+HAK_EXPORT void *hak_calloc(size_t count, size_t size) {
+    return hak_checking() ? hak_checked_alloc_zero(count, size) : hak_alloc_zero(count, size);
+}
+HAK_EXPORT void *hak_realloc(void *block, size_t size) {
+    return hak_checking() ? hak_checked_resize(block, size, HAK_DOOR_realloc) : hak_resize(block, size);
+}
 HAK_EXPORT void *hak_reallocarray(void *block, size_t count, size_t size) {
-    return hak_resize_array(block, count, size);
+    return hak_checking() ? hak_checked_resize_array(block, count, size) : hak_resize_array(block, count, size);
+}
+
+static void *aligned_door(size_t alignment, size_t size, hak_door_t door) {
+    return hak_checking() ? hak_checked_alloc(size, alignment, door) : hak_alloc_aligned(alignment, size);
 }
 
 HAK_EXPORT int hak_posix_memalign(void **result, size_t alignment, size_t size) {
     if (!hak_is_power_of_two(alignment) || alignment % sizeof(void *) != 0) return EINVAL;
     int saved = errno;
-    void *block = hak_alloc_aligned(alignment, size);
+    void *block = aligned_door(alignment, size, HAK_DOOR_posix_memalign);
     errno = saved;
     if (block == NULL) return ENOMEM;
     *result = block;
@@ -29,11 +42,15 @@ HAK_EXPORT void *hak_aligned_alloc(size_t alignment, size_t size) {
         errno = EINVAL;
         return NULL;
     }
-    return hak_alloc_aligned(alignment, size);
+    return aligned_door(alignment, size, HAK_DOOR_aligned_alloc);
 }
 
-HAK_EXPORT int hak_owns(const void *block) { return hak_owns_block(block); }
-HAK_EXPORT size_t hak_usable_size(const void *block) { return hak_size(block); }
+HAK_EXPORT int hak_owns(const void *block) {
+    return hak_checking() ? hak_checked_owns(block) : hak_owns_block(block);
+}
+HAK_EXPORT size_t hak_usable_size(const void *block) {
+    return hak_checking() ? hak_checked_size(block) : hak_size(block);
+}
 HAK_EXPORT int hak_trim(size_t pad) { return hak_trim_heap(pad); }
 HAK_EXPORT size_t hak_stats_json(char *buffer, size_t size) { return hak_stats_write_json(buffer, size); }
 HAK_EXPORT const char *hak_version(void) { return HAK_VERSION; }

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 
+#include "checked.h"
 #include "diag.h"
 
 typedef void (*handler_t)(void);
@@ -30,13 +31,14 @@ static handler_t current_handler(void) {
     return get != NULL ? get() : NULL;
 }
 
-static void *try(size_t size, size_t alignment) {
+static void *try(size_t size, size_t alignment, hak_door_t door) {
+    if (hak_checking()) return hak_checked_alloc(size, alignment, door);
     return alignment > 1 ? hak_alloc_aligned(alignment, size) : hak_alloc(size);
 }
 
-HAK_NOINLINE void *hak_new_slow(size_t size, size_t alignment) {
+HAK_NOINLINE void *hak_new_slow(size_t size, size_t alignment, hak_door_t door) {
     for (;;) {
-        void *block = try(size, alignment);
+        void *block = try(size, alignment, door);
         if (block != NULL) return block;
         handler_t handler = current_handler();
         if (handler == NULL) break;
@@ -50,9 +52,9 @@ HAK_NOINLINE void *hak_new_slow(size_t size, size_t alignment) {
 }
 
 /* Only C++ can catch what a new-handler throws: with a handler set, the runtime's own nothrow form calls ours and catches. */
-HAK_NOINLINE void *hak_new_nothrow_slow(size_t size, size_t alignment) {
+HAK_NOINLINE void *hak_new_nothrow_slow(size_t size, size_t alignment, hak_door_t door) {
     static const char none;
-    if (current_handler() == NULL) return try(size, alignment);
+    if (current_handler() == NULL) return try(size, alignment, door);
     if (alignment > 1) {
         nothrow_aligned_new_t aligned = NULL;
         *(void **)&aligned = find_in_runtime("_ZnwmSt11align_val_tRKSt9nothrow_t");

@@ -7,6 +7,13 @@
 static const char *const hak_error_texts[HAK_ERROR_COUNT] = {HAK_ERRORS(HAK_ERROR_TEXT)};
 #define HAK_ERROR_NAME(id, text, sentence) #id,
 static const char *const hak_error_names[HAK_ERROR_COUNT] = {HAK_ERRORS(HAK_ERROR_NAME)};
+#define HAK_ERROR_SENTENCE(id, text, sentence) sentence,
+static const char *const hak_error_sentences[HAK_ERROR_COUNT] = {HAK_ERRORS(HAK_ERROR_SENTENCE)};
+
+void (*hak_fatal_told)(hak_error_t error, const void *pointer);
+
+const char *hak_error_name(hak_error_t error) { return hak_error_names[error]; }
+const char *hak_error_sentence(hak_error_t error) { return hak_error_sentences[error]; }
 
 void hak_line_text(hak_line_t *line, const char *text) {
     while (*text != '\0' && line->length < sizeof line->text - 1) line->text[line->length++] = *text++;
@@ -63,6 +70,7 @@ HAK_COLD _Noreturn void hak_fatal(hak_error_t error, const void *pointer, const 
     hak_line_text(&line, hak_error_names[error]);
     hak_line_text(&line, "]");
     hak_line_write(&line, STDERR_FILENO);
+    if (HAK_DEBUG && hak_fatal_told != NULL) hak_fatal_told(error, pointer);
     abort();
 }
 

@@ -10,6 +10,10 @@
 typedef enum { HAK_ERRORS(HAK_ERROR_ID) HAK_ERROR_COUNT } hak_error_t;
 #undef HAK_ERROR_ID
 
+const char *hak_error_name(hak_error_t error);
+/* What its record says, with places in braces; spec/errors.py. */
+const char *hak_error_sentence(hak_error_t error);
+
 typedef struct hak_line {
     char text[512];
     size_t length;
@@ -24,6 +28,8 @@ void hak_line_write(hak_line_t *line, int fd);
 void hak_warn(const char *text, const char *name);
 /* Names the error, the pointer and what was being done, then aborts. */
 _Noreturn void hak_fatal(hak_error_t error, const void *pointer, const char *doing);
+/* If set, called between the line and the end; debug flavour. */
+extern void (*hak_fatal_told)(hak_error_t error, const void *pointer);
 _Noreturn void hak_fatal_assertion(const char *condition, const char *file, int line);
 
 #define HAK_ASSERT(condition) \

@@ -5,6 +5,7 @@
 #include "os_linux.c"
 #if HAK_DEBUG
 #include "os_debug.c"
+#include "os_signal.c"
 #endif
 #include "lock.c"
 #include "shard.c"
@@ -36,6 +37,23 @@
 #include "guard.c"
 #include "foreign.c"
 #include "alloc.c"
+#if HAK_DEBUG
+#include "probe.c"
+#include "json.c"
+#include "redzone.c"
+#include "record.c"
+#include "witness.c"
+#include "finding.c"
+#include "inspect.c"
+#include "report.c"
+#include "quarantine.c"
+#include "pages.c"
+#include "sweep.c"
+#include "fault.c"
+#include "world.c"
+#include "leaks.c"
+#include "checked.c"
+#endif
 #include "stats.c"
 #include "cxx.c"
 #include "api.c"

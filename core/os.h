@@ -21,6 +21,8 @@ void hak_os_release(void *address, size_t size);
 bool hak_os_address_space_is_limited(void);
 /* Makes reserved pages readable and writable. False: the system refuses; nothing has changed. */
 bool hak_os_commit(void *address, size_t size);
+/* Takes all access rights from pages, whose contents stay. False: the system refuses; some may have lost them. */
+bool hak_os_forbid(void *address, size_t size);
 /* Gives the physical pages back; true: the range reads as zero from now on. */
 bool hak_os_purge(void *address, size_t size);
 typedef enum { HAK_NOT_MOVED, HAK_MOVED, HAK_TARGET_LOST } hak_moved_t;
@@ -62,6 +64,8 @@ enum { HAK_SIGNAL_CONTEXT_WORDS = 22 };
 hak_registers_t hak_os_registers(const void *signal_context);
 /* Debug flavour: above all frames of the calling thread, if it runs on the stack that it was started on. */
 uintptr_t hak_os_stack_end(uintptr_t sp);
+/* Debug flavour: whether the instruction that a fault struck was about to write; the handler's third argument. */
+bool hak_os_struck_writing(const void *signal_context);
 
 void hak_os_wait(_Atomic uint32_t *word, uint32_t value);
 void hak_os_wake(_Atomic uint32_t *word);

@@ -81,6 +81,13 @@ bool hak_os_commit(void *address, size_t size) {
     return done;
 }
 
+bool hak_os_forbid(void *address, size_t size) {
+    int saved = errno;
+    bool done = mprotect(address, size, PROT_NONE) == 0;
+    errno = saved;
+    return done;
+}
+
 bool hak_os_purge(void *address, size_t size) {
     int saved = errno;
     hak_count(HAK_COUNTER_system_purge, 1);

@@ -1,32 +1,48 @@
 /* override.c -- the names of the C library and of C++ under which a program finds this allocator.
- * May use: os, alloc, stats, cxx, api. */
+ * May use: os, doors, alloc, checked, stats, cxx, api. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "checked.h"
 #include "cxx.h"
 #include "hakmem.h"
 #include "os.h"
 #include "stats.h"
 
-HAK_EXPORT HAK_FLAT void *malloc(size_t size) { return hak_alloc(size); }
-HAK_EXPORT HAK_FLAT void free(void *block) { hak_release(block); }
-HAK_EXPORT void *calloc(size_t count, size_t size) { return hak_alloc_zero(count, size); }
-HAK_EXPORT void *realloc(void *block, size_t size) { return hak_resize(block, size); }
-HAK_EXPORT void *reallocarray(void *block, size_t count, size_t size) { return hak_resize_array(block, count, size); }
+#define HAK_TOLD_NOTHING ((hak_told_t){false, 0, 0})
+
+static inline void release_by(void *block, hak_door_t door, hak_told_t told) {
+    if (hak_checking()) hak_checked_release(block, door, told);
+    else hak_release(block);
+}
+static inline void *aligned_by(size_t alignment, size_t size, hak_door_t door) {
+    return hak_checking() ? hak_checked_alloc(size, alignment, door) : hak_alloc_aligned(alignment, size);
+}
+
+HAK_EXPORT HAK_FLAT void *malloc(size_t size) {
+    return hak_checking() ? hak_checked_alloc(size, 1, HAK_DOOR_malloc) : hak_alloc(size);
+}
+HAK_EXPORT HAK_FLAT void free(void *block) { release_by(block, HAK_DOOR_free, HAK_TOLD_NOTHING); }
+HAK_EXPORT void *calloc(size_t count, size_t size) {
+    return hak_checking() ? hak_checked_alloc_zero(count, size) : hak_alloc_zero(count, size);
+}
+HAK_EXPORT void *realloc(void *block, size_t size) {
+    return hak_checking() ? hak_checked_resize(block, size, HAK_DOOR_realloc) : hak_resize(block, size);
+}
+HAK_EXPORT void *reallocarray(void *block, size_t count, size_t size) {
+    return hak_checking() ? hak_checked_resize_array(block, count, size) : hak_resize_array(block, count, size);
+}
 
 /* cfree was a form of free in glibc before 2.26. */
-HAK_EXPORT void cfree(void *block) { hak_release(block); }
+HAK_EXPORT void cfree(void *block) { release_by(block, HAK_DOOR_cfree, HAK_TOLD_NOTHING); }
 /* C23. The sizes are hints that this allocator does not need. */
 HAK_EXPORT void free_sized(void *block, size_t size) {
-    (void)size;
-    hak_release(block);
+    release_by(block, HAK_DOOR_free_sized, (hak_told_t){true, size, 0});
 }
 HAK_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size) {
-    (void)alignment;
-    (void)size;
-    hak_release(block);
+    release_by(block, HAK_DOOR_free_aligned_sized, (hak_told_t){true, size, alignment});
 }
 
 HAK_EXPORT int posix_memalign(void **result, size_t alignment, size_t size) {
@@ -41,19 +57,19 @@ HAK_EXPORT void *memalign(size_t alignment, size_t size) {
         return NULL;
     }
     while (!hak_is_power_of_two(alignment)) alignment = alignment == 0 ? 1 : (alignment | (alignment - 1)) + 1;
-    return hak_alloc_aligned(alignment, size);
+    return aligned_by(alignment, size, HAK_DOOR_memalign);
 }
-HAK_EXPORT void *valloc(size_t size) { return hak_alloc_aligned(hak_os_page_size(), size); }
+HAK_EXPORT void *valloc(size_t size) { return aligned_by(hak_os_page_size(), size, HAK_DOOR_valloc); }
 HAK_EXPORT void *pvalloc(size_t size) {
     size_t page = hak_os_page_size();
     if (size > PTRDIFF_MAX - page) {
         errno = ENOMEM;
         return NULL;
     }
-    return hak_alloc_aligned(page, hak_round_up(hak_max(size, 1), page));
+    return aligned_by(page, hak_round_up(hak_max(size, 1), page), HAK_DOOR_pvalloc);
 }
 
-HAK_EXPORT size_t malloc_usable_size(void *block) { return hak_size(block); }
+HAK_EXPORT size_t malloc_usable_size(void *block) { return hak_usable_size(block); }
 HAK_EXPORT int malloc_trim(size_t pad) { return hak_trim_heap(pad); }
 
 /* No parameter of glibc's heap exists here; 0 says "not done". M_MMAP_THRESHOLD and the like have settings of their own. */
@@ -104,53 +120,53 @@ HAK_EXPORT void malloc_stats(void) { hak_stats_send(hak_stats_write_text, STDERR
 /* C++, by the names of the Itanium ABI: new and delete, arrays, nothrow, sized, aligned. */
 struct nothrow;
 
-static inline void *new_plain(size_t size) {
-    void *block = hak_alloc(size);
-    return HAK_LIKELY(block != NULL) ? block : hak_new_slow(size, 1);
+static inline void *new_plain(size_t size, hak_door_t door) {
+    void *block = hak_checking() ? hak_checked_alloc(size, 1, door) : hak_alloc(size);
+    return HAK_LIKELY(block != NULL) ? block : hak_new_slow(size, 1, door);
 }
-static inline void *new_nothrow(size_t size) {
-    void *block = hak_alloc(size);
-    return HAK_LIKELY(block != NULL) ? block : hak_new_nothrow_slow(size, 1);
+static inline void *new_nothrow(size_t size, hak_door_t door) {
+    void *block = hak_checking() ? hak_checked_alloc(size, 1, door) : hak_alloc(size);
+    return HAK_LIKELY(block != NULL) ? block : hak_new_nothrow_slow(size, 1, door);
 }
-static inline void *new_aligned(size_t size, size_t alignment) {
-    void *block = hak_alloc_aligned(alignment, size);
-    return HAK_LIKELY(block != NULL) ? block : hak_new_slow(size, alignment);
+static inline void *new_aligned(size_t size, size_t alignment, hak_door_t door) {
+    void *block = aligned_by(alignment, size, door);
+    return HAK_LIKELY(block != NULL) ? block : hak_new_slow(size, alignment, door);
 }
-static inline void *new_aligned_nothrow(size_t size, size_t alignment) {
-    void *block = hak_alloc_aligned(alignment, size);
-    return HAK_LIKELY(block != NULL) ? block : hak_new_nothrow_slow(size, alignment);
+static inline void *new_aligned_nothrow(size_t size, size_t alignment, hak_door_t door) {
+    void *block = aligned_by(alignment, size, door);
+    return HAK_LIKELY(block != NULL) ? block : hak_new_nothrow_slow(size, alignment, door);
 }
 
 #define HAK_NEW(name, parameters, body) \
     HAK_EXPORT void *name parameters; \
     void *name parameters { return body; }
-#define HAK_DELETE(name, parameters) \
+#define HAK_DELETE(name, parameters, door, ...) \
     HAK_EXPORT void name parameters; \
-    HAK_FLAT void name parameters { hak_release(block); }
+    HAK_FLAT void name parameters { release_by(block, HAK_DOOR_##door, (hak_told_t){__VA_ARGS__}); }
 #define HAK_IGNORED __attribute__((unused))
+#define HAK_TAG HAK_IGNORED const struct nothrow *tag
 
-HAK_NEW(_Znwm, (size_t size), new_plain(size))
-HAK_NEW(_Znam, (size_t size), new_plain(size))
-HAK_NEW(_ZnwmRKSt9nothrow_t, (size_t size, HAK_IGNORED const struct nothrow *tag), new_nothrow(size))
-HAK_NEW(_ZnamRKSt9nothrow_t, (size_t size, HAK_IGNORED const struct nothrow *tag), new_nothrow(size))
-HAK_NEW(_ZnwmSt11align_val_t, (size_t size, size_t alignment), new_aligned(size, alignment))
-HAK_NEW(_ZnamSt11align_val_t, (size_t size, size_t alignment), new_aligned(size, alignment))
-HAK_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t,
-        (size_t size, size_t alignment, HAK_IGNORED const struct nothrow *tag), new_aligned_nothrow(size, alignment))
-HAK_NEW(_ZnamSt11align_val_tRKSt9nothrow_t,
-        (size_t size, size_t alignment, HAK_IGNORED const struct nothrow *tag), new_aligned_nothrow(size, alignment))
+HAK_NEW(_Znwm, (size_t size), new_plain(size, HAK_DOOR_new))
+HAK_NEW(_Znam, (size_t size), new_plain(size, HAK_DOOR_new_array))
+HAK_NEW(_ZnwmRKSt9nothrow_t, (size_t size, HAK_TAG), new_nothrow(size, HAK_DOOR_new))
+HAK_NEW(_ZnamRKSt9nothrow_t, (size_t size, HAK_TAG), new_nothrow(size, HAK_DOOR_new_array))
+HAK_NEW(_ZnwmSt11align_val_t, (size_t size, size_t alignment), new_aligned(size, alignment, HAK_DOOR_new))
+HAK_NEW(_ZnamSt11align_val_t, (size_t size, size_t alignment), new_aligned(size, alignment, HAK_DOOR_new_array))
+HAK_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, HAK_TAG),
+        new_aligned_nothrow(size, alignment, HAK_DOOR_new))
+HAK_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t alignment, HAK_TAG),
+        new_aligned_nothrow(size, alignment, HAK_DOOR_new_array))
 
-HAK_DELETE(_ZdlPv, (void *block))
-HAK_DELETE(_ZdaPv, (void *block))
-HAK_DELETE(_ZdlPvRKSt9nothrow_t, (void *block, HAK_IGNORED const struct nothrow *tag))
-HAK_DELETE(_ZdaPvRKSt9nothrow_t, (void *block, HAK_IGNORED const struct nothrow *tag))
-HAK_DELETE(_ZdlPvm, (void *block, HAK_IGNORED size_t size))
-HAK_DELETE(_ZdaPvm, (void *block, HAK_IGNORED size_t size))
-HAK_DELETE(_ZdlPvSt11align_val_t, (void *block, HAK_IGNORED size_t alignment))
-HAK_DELETE(_ZdaPvSt11align_val_t, (void *block, HAK_IGNORED size_t alignment))
-HAK_DELETE(_ZdlPvmSt11align_val_t, (void *block, HAK_IGNORED size_t size, HAK_IGNORED size_t alignment))
-HAK_DELETE(_ZdaPvmSt11align_val_t, (void *block, HAK_IGNORED size_t size, HAK_IGNORED size_t alignment))
-HAK_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t,
-           (void *block, HAK_IGNORED size_t alignment, HAK_IGNORED const struct nothrow *tag))
-HAK_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t,
-           (void *block, HAK_IGNORED size_t alignment, HAK_IGNORED const struct nothrow *tag))
+HAK_DELETE(_ZdlPv, (void *block), delete, false, 0, 1)
+HAK_DELETE(_ZdaPv, (void *block), delete_array, false, 0, 1)
+HAK_DELETE(_ZdlPvRKSt9nothrow_t, (void *block, HAK_TAG), delete, false, 0, 1)
+HAK_DELETE(_ZdaPvRKSt9nothrow_t, (void *block, HAK_TAG), delete_array, false, 0, 1)
+HAK_DELETE(_ZdlPvm, (void *block, size_t size), delete, true, size, 1)
+HAK_DELETE(_ZdaPvm, (void *block, size_t size), delete_array, true, size, 1)
+HAK_DELETE(_ZdlPvSt11align_val_t, (void *block, size_t alignment), delete, false, 0, alignment)
+HAK_DELETE(_ZdaPvSt11align_val_t, (void *block, size_t alignment), delete_array, false, 0, alignment)
+HAK_DELETE(_ZdlPvmSt11align_val_t, (void *block, size_t size, size_t alignment), delete, true, size, alignment)
+HAK_DELETE(_ZdaPvmSt11align_val_t, (void *block, size_t size, size_t alignment), delete_array, true, size, alignment)
+HAK_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t alignment, HAK_TAG), delete, false, 0, alignment)
+HAK_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *block, size_t alignment, HAK_TAG), delete_array, false, 0,
+           alignment)

@@ -8,6 +8,9 @@
 
 enum { HAK_PATTERN_FREE = 0xDF };
 
+/* True under full checks, which have patterns of their own. */
+extern bool hak_pattern_off;
+
 void hak_pattern_fill(void *block, size_t size);
 /* Ends the process if a byte of the pattern has changed. */
 void hak_pattern_check(const void *block, size_t size);

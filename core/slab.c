@@ -4,6 +4,7 @@
 #include "pattern.h"
 
 enum { TURN_BYTES = 13 * 64 }; /* an odd number of cache lines: successive classes begin all over HAK_CARVE_BYTES */
+void (*hak_slab_made)(size_t unit, unsigned c);
 
 static uint32_t pack(size_t slab, const void *head, uint32_t count) {
     size_t offset = (uintptr_t)head - (uintptr_t)hak_unit_address(slab);
@@ -27,6 +28,7 @@ size_t hak_slab_make(unsigned c) {
     slab->listed = false;
     for (size_t i = 1; i < class->units; i++) hak_store_relaxed(&hak_unit(unit + i)->head, (uint32_t)unit);
     hak_page_map_set(unit, class->units, c);
+    if (HAK_DEBUG && hak_slab_made != NULL) hak_slab_made(unit, c);
     return unit;
 }
 

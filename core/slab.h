@@ -31,6 +31,8 @@ static inline size_t hak_slab_head(size_t unit) { return hak_load_relaxed(&hak_u
 
 /* Makes a slab of class `c` out of a new span; its first unit, or 0 if there is no memory. Under the lock of class `c`. */
 size_t hak_slab_make(unsigned c);
+/* Debug flavour: if set, called for each new slab. */
+extern void (*hak_slab_made)(size_t unit, unsigned c);
 /* Gives a slab back to the pool whose blocks are all free and whose list was taken. Under the lock of its class. */
 void hak_slab_retire(size_t unit, uint64_t stamp_ms);
 

@@ -108,6 +108,7 @@ LOCK_USES: Final[tuple[LockUse, ...]] = (
     LockUse("purge", Reach.PROCESS, "a thread gives pages back"),
     LockUse("registry", Reach.PROCESS, "a thread starts or ends, and a tick visits the others"),
     LockUse("outside", Reach.PROCESS, "a block outside the arena is made, found or freed"),
+    LockUse("check", Reach.PROCESS, "the debug flavour's full checks keep their books"),
     LockUse("start", Reach.PROCESS, "the heap is opened, a processor seen first, or all are gone through"),
 )
 """Counted in the count flavour alone. What fork takes is not counted."""

@@ -260,15 +260,17 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         Kind.CHOICE,
         default=0,
         minimum=0,
-        maximum=2,
+        maximum=3,
         summary="whether each block lies in system pages of its own, at their end or start",
         detail=(
             "Debug flavour with `check_file` alone. An access just past the block ('end') or just before it"
-            " ('start'), and any to a freed block, stops at the instruction that makes it. Each block"
+            " ('start'), and any to a freed block, stops at the instruction that makes it. 'end' keeps the"
+            " alignment of 16 bytes, which leaves up to 15 bytes behind a block; 'exact' does not, which most"
+            " programs bear and CPython 3.14 and code with wide vectors do not. Each block"
             " takes 16 KiB of address range and some mappings; when the system's limit on mappings is"
             " near, further blocks are checked by patterns only, and the record of the end says how many."
         ),
-        choices=("off", "end", "start"),
+        choices=("off", "end", "start", "exact"),
     ),
     Setting(
         "check_leaks",

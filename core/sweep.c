@@ -1,0 +1,116 @@
+#include "sweep.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "inspect.h"
+#include "options.h"
+#include "os.h"
+#include "probe.h"
+
+#define WINDOW_BYTES ((size_t)1 << 20)
+#define PART_BYTES ((size_t)64 << 10) /* of a block that does not fit into the window: a fence is no longer */
+
+static struct {
+    hak_lock_t lock;
+    char *window; /* WINDOW_BYTES, and two parts behind them */
+    uintptr_t from;
+    size_t length;
+    hak_sweep_totals_t totals;
+    hak_finding_t finding; /* what all findings of this sweep have in common */
+    _Atomic bool has_thread;
+} sweep;
+
+/* A copy of the bytes from `from` on; NULL if they cannot be read. */
+static const char *window_at(uintptr_t from, size_t length, bool anew) {
+    if (anew || from < sweep.from || from + length > sweep.from + sweep.length) {
+        sweep.from = from;
+        sweep.length = hak_probe_read(sweep.window, (const void *)from, anew ? length : WINDOW_BYTES);
+    }
+    return length <= sweep.length ? sweep.window + (from - sweep.from) : NULL;
+}
+
+/* True if the copy that was looked at seems damaged. */
+static bool looks_damaged(const hak_site_t *site, hak_phase_t phase, bool anew, hak_finding_t *finding) {
+    hak_outline_t outline = hak_inspect_outline(site);
+    if (outline.to - outline.from <= WINDOW_BYTES && (phase == HAK_PHASE_FREED || outline.end - outline.block <= PART_BYTES)) {
+        const char *copy = window_at(outline.from, outline.to - outline.from, anew);
+        return copy != NULL &&
+               hak_inspect(site, copy, copy + (outline.block - outline.from), copy + (outline.end - outline.from), phase, finding);
+    }
+    if (phase == HAK_PHASE_FREED) return false; /* closed, or looked at when its time is up */
+    char *before = sweep.window + WINDOW_BYTES, *after = before + PART_BYTES;
+    size_t front = outline.block - outline.from, fence = outline.to - outline.end;
+    if (front > PART_BYTES || fence > PART_BYTES) return false;
+    bool readable = hak_probe_read(before, (const void *)outline.from, front) == front &&
+                    hak_probe_read(after, (const void *)outline.end, fence) == fence;
+    return readable && hak_inspect(site, before, NULL, after, phase, finding);
+}
+
+static void visit(const hak_site_t *site, void *context) {
+    (void)context;
+    hak_record_t *record = site->record;
+    hak_phase_t phase = hak_record_phase(record);
+    if (phase == HAK_PHASE_LIVE) {
+        sweep.totals.live_blocks++;
+        sweep.totals.live_bytes += record->size;
+    } else if (phase != HAK_PHASE_FREED) {
+        return;
+    }
+    hak_finding_t finding = sweep.finding;
+    if ((record->flags & HAK_RECORD_CLOSED) != 0 || !looks_damaged(site, phase, false, &finding)) return;
+    uint32_t state = hak_load_acquire(&record->state);
+    phase = hak_record_phase(record);
+    if (phase != HAK_PHASE_LIVE && phase != HAK_PHASE_FREED) return;
+    if (!looks_damaged(site, phase, true, &finding) || hak_load_acquire(&record->state) != state) return;
+    hak_inspect_blame(site, &finding);
+    hak_report(&finding);
+}
+
+hak_sweep_totals_t hak_sweep(const char *when, const void *signal_context, bool goes_on) {
+    hak_sweep_totals_t none = {0, 0};
+    if (!hak_try_lock_for(&sweep.lock, HAK_LOCK_check)) return none;
+    if (sweep.window == NULL) sweep.window = hak_os_map(NULL, WINDOW_BYTES + 2 * PART_BYTES);
+    sweep.totals = none;
+    sweep.length = 0;
+    sweep.finding = (hak_finding_t){
+        .door = HAK_DOOR_none, .when = when, .signal_context = signal_context, .goes_on = goes_on};
+    if (sweep.window != NULL) hak_record_visit(visit, NULL);
+    hak_sweep_totals_t totals = sweep.totals;
+    hak_unlock(&sweep.lock);
+    return totals;
+}
+
+static void *sweep_thread(void *argument) {
+    (void)argument;
+    pthread_setname_np(pthread_self(), "hakmem-sweep");
+    for (;;) {
+        hak_os_sleep_ms(hak_options.check_sweep);
+        hak_sweep("sweep", NULL, false);
+    }
+    return NULL;
+}
+
+static HAK_COLD void start(void) {
+    bool none = false;
+    if (!hak_cas_relaxed(&sweep.has_thread, &none, true)) return;
+    sigset_t every, old;
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &old); /* the program's signals are for its own threads */
+    pthread_attr_t attributes;
+    pthread_t thread;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attributes, sweep_thread, NULL) != 0) hak_store_relaxed(&sweep.has_thread, false);
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+void hak_sweep_start_thread(void) {
+    if (hak_options.check_sweep != 0 && !hak_load_relaxed(&sweep.has_thread)) start();
+}
+
+void hak_sweep_after_fork(void) {
+    hak_lock_reset(&sweep.lock);
+    hak_store_relaxed(&sweep.has_thread, false);
+}

@@ -1,0 +1,20 @@
+/* sweep.h -- looks at every block there is: now and then, at the end, and when something has gone wrong already.
+ * May use: base, bits, atomic, os, lock, options, probe, redzone, record, finding, inspect, witness, report.
+ * Threads go on meanwhile. Memory is looked at in copies that the kernel makes; what looks damaged is copied anew between two
+ * looks at its record, and counts only if nobody took or gave the block in between. */
+#ifndef HAK_SWEEP_H
+#define HAK_SWEEP_H
+
+#include "report.h"
+
+typedef struct hak_sweep_totals {
+    uint64_t live_blocks, live_bytes;
+} hak_sweep_totals_t;
+
+/* Reports each damage with that `when`; `signal_context` as for hak_report. One thread at a time; others come back at once. */
+hak_sweep_totals_t hak_sweep(const char *when, const void *signal_context, bool goes_on);
+/* Starts the thread that sweeps now and then, if the settings ask for it. Cheap when it runs already. */
+void hak_sweep_start_thread(void);
+void hak_sweep_after_fork(void);
+
+#endif
