@@ -1,0 +1,288 @@
+/* wrongs.c -- one wrong use of the heap a run: wrongs NAME SIZE [BYTES]. For tests of full checks (tests/python/test_checks.py).
+ *
+ * Runs under a preload library. Pointers and functions are volatile, so that compilers neither warn nor leave anything out. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void *(*volatile take)(size_t) = malloc;
+static void (*volatile give)(void *) = free;
+static void *(*volatile resize)(void *, size_t) = realloc;
+static void *(*volatile take_many)(size_t, size_t) = calloc;
+static void *(*volatile resize_many)(void *, size_t, size_t) = reallocarray;
+
+static size_t size, bytes;
+static char *volatile p, *volatile q;
+static volatile char seen;
+static char global[64] __attribute__((aligned(16)));
+
+/* A function of C++'s, which the preload library exports. */
+static void *named(const char *name) {
+    void *found = dlsym(RTLD_DEFAULT, name);
+    if (found == NULL) exit(3);
+    return found;
+}
+#define CALL(type, name) (*(type *)(void *[]){named(name)})
+typedef void *(*new_t)(size_t);
+typedef void *(*new_aligned_t)(size_t, size_t);
+typedef void (*delete_t)(void *);
+typedef void (*delete_sized_t)(void *, size_t);
+
+static void *free_in_thread(void *block) {
+    give(block);
+    return NULL;
+}
+static void in_thread(void *block) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, free_in_thread, block) != 0) exit(3);
+    pthread_join(thread, NULL);
+}
+
+static void nothing(void) {}
+
+static void twice(void) { give(p), give(p); }
+static void twice_later(void) {
+    give(p);
+    for (int i = 0; i < 1000; i++) give(take(size));
+    give(p);
+}
+static void twice_after_reuse(void) {
+    give(p);
+    q = take(size);
+    give(p);
+}
+static void twice_interleaved(void) {
+    q = take(size);
+    give(p), give(q), give(p);
+}
+static void twice_by_another_thread(void) {
+    give(p);
+    in_thread(p);
+}
+static void inside(void) { give(p + (size < 32 ? 4 : 16)); }
+static void unaligned(void) { give(p + 1); }
+static void on_the_stack(void) {
+    char local[64] __attribute__((aligned(16)));
+    give(local);
+}
+static void of_a_global(void) { give(global); }
+static void far_away(void) { give((void *)0x4141414141410); }
+static void unmapped(void) {
+    void *mapped = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(mapped, 65536);
+    give(mapped);
+}
+static void resize_freed(void) {
+    give(p);
+    resize(p, size + 1);
+}
+static void size_of_freed(void) {
+    give(p);
+    seen = (char)malloc_usable_size(p);
+}
+static void write_behind(void) { p[size + bytes - 1] = 1; }
+static void write_behind_and_free(void) {
+    write_behind();
+    give(p);
+}
+static void write_all_behind_and_free(void) {
+    memset(p + size, 1, bytes);
+    give(p);
+}
+static void write_before_and_free(void) {
+    *(p - bytes) = 1;
+    give(p);
+}
+static void write_all_before_and_free(void) {
+    memset(p - bytes, 1, bytes);
+    give(p);
+}
+static void read_behind(void) { seen = p[size + bytes - 1]; }
+static void read_before(void) { seen = *(p - bytes); }
+static void read_all_behind(void) {
+    for (size_t i = 0; i < bytes; i++) seen = p[size + i];
+}
+static void read_all_before(void) {
+    for (size_t i = 1; i <= bytes; i++) seen = *(p - i);
+}
+static void write_freed(void) {
+    give(p);
+    p[size / 2] = 1;
+}
+static void write_freed_and_go_on(void) {
+    write_freed();
+    for (int i = 0; i < 2000; i++) give(take(size));
+    _exit(0);
+}
+static void write_freed_and_wait(void) {
+    write_freed();
+    sleep(5);
+    _exit(0);
+}
+static void write_behind_and_wait(void) {
+    write_behind();
+    sleep(5);
+    _exit(0);
+}
+static void read_freed(void) {
+    give(p);
+    seen = p[size / 2];
+}
+static void show_new(void) { printf("%02x%02x\n", (unsigned char)p[0], (unsigned char)p[size - 1]); }
+static void show_freed(void) {
+    give(p);
+    printf("%02x%02x\n", (unsigned char)p[0], (unsigned char)p[size - 1]);
+}
+static void delete_with_another_size(void) {
+    p = CALL(new_t, "_Znwm")(size);
+    CALL(delete_sized_t, "_ZdlPvm")(p, size + 1);
+}
+static void delete_with_another_alignment(void) {
+    p = CALL(new_aligned_t, "_ZnwmSt11align_val_t")(size, 64);
+    CALL(delete_sized_t, "_ZdlPvSt11align_val_t")(p, 32);
+}
+static void delete_without_alignment(void) {
+    p = CALL(new_aligned_t, "_ZnwmSt11align_val_t")(size, 64);
+    CALL(delete_t, "_ZdlPv")(p);
+}
+static void delete_an_array(void) {
+    p = CALL(new_t, "_Znam")(size);
+    CALL(delete_t, "_ZdlPv")(p);
+}
+static void delete_from_malloc(void) { CALL(delete_t, "_ZdlPv")(p); }
+static void free_from_new(void) {
+    p = CALL(new_t, "_Znwm")(size);
+    give(p);
+}
+static void right_forms_of_delete(void) {
+    CALL(delete_t, "_ZdlPv")(CALL(new_t, "_Znwm")(size));
+    CALL(delete_sized_t, "_ZdlPvm")(CALL(new_t, "_Znwm")(size), size);
+    CALL(delete_t, "_ZdaPv")(CALL(new_t, "_Znam")(size));
+    CALL(delete_sized_t, "_ZdlPvSt11align_val_t")(CALL(new_aligned_t, "_ZnwmSt11align_val_t")(size, 64), 64);
+    give(aligned_alloc(64, 128)), give(memalign(4096, size)), give(valloc(size));
+}
+static void write_to_nothing(void) {
+    q = take(0);
+    q[0] = 1;
+    give(q);
+}
+static void sizes_beyond_all(void) {
+    if (take((size_t)-5) != NULL || errno != ENOMEM) exit(3);
+    if (take_many(SIZE_MAX / 2, 3) != NULL || resize(p, (size_t)-1) != NULL || resize_many(p, SIZE_MAX, 2) != NULL) exit(3);
+    give(p);
+}
+static void lose(void) {
+    p = NULL;
+    q = take(size); /* and this one stays reachable */
+}
+static void fork_and_free_twice(void) {
+    if (fork() == 0) {
+        give(p), give(p);
+        _exit(0);
+    }
+    int status;
+    wait(&status);
+    give(p);
+}
+static void close_all_and_free_twice(void) {
+    for (int fd = 0; fd < 100; fd++) close(fd);
+    if (chdir("/") != 0) exit(3);
+    give(p), give(p);
+}
+static void own_handler(int number) { _exit(number == SIGSEGV ? 7 : 3); }
+static void have_a_handler(void) {
+    signal(SIGSEGV, own_handler);
+    for (int i = 0; i < 1000; i++) give(take(size)); /* time to notice the handler */
+    *(volatile int *)8 = 1;
+}
+/* The links of the heap's own lists, if they are where this reaches. */
+static void write_all_over(void) {
+    for (int i = 0; i < 50; i++) give(take(64));
+    q = take(64);
+    memset(q - bytes, 0x41, 2 * bytes);
+    for (int i = 0; i < 5000; i++) q = take((size_t)(i % 300));
+}
+static uint64_t random_state = 1;
+static uint64_t random_number(void) {
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state;
+}
+static void damage_at_random(void) {
+    static char *volatile blocks[200];
+    random_state = size * 2654435761u + 1;
+    for (int i = 0; i < 3000; i++) {
+        size_t at = random_number() % 200;
+        uint64_t what = random_number() % 100;
+        if (what < 45) blocks[at] = take(random_number() % 3000);
+        else if (what < 80) give(blocks[at]), blocks[at] = what < 79 ? NULL : blocks[at];
+        else if (what < 95 && blocks[at] != NULL) blocks[at][(int64_t)(random_number() % 4000) - 500] = (char)what;
+        else if (what == 95) give((void *)(random_number() >> 17));
+        else if (what == 96 && blocks[at] != NULL) give(blocks[at] + random_number() % 64);
+        else if (what == 97) blocks[at] = resize(blocks[at], random_number() % 5000);
+    }
+    _exit(0);
+}
+static void *volatile shared[64];
+static void *churn(void *argument) {
+    uint64_t state = (uintptr_t)argument * 88172645463325252u + 1;
+    for (int i = 0; i < 40000; i++) {
+        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+        size_t n = state % 100 == 0 ? 300000 : state % 700;
+        char *block = take(n);
+        memset(block, 1, n);
+        give(__atomic_exchange_n(&shared[state >> 32 & 63], block, __ATOMIC_ACQ_REL));
+    }
+    return NULL;
+}
+static void churn_in_threads(void) {
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, churn, (void *)(uintptr_t)(i + 1));
+    if (fork() == 0) _exit(churn((void *)9) != NULL);
+    int status = 0;
+    wait(&status);
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    if (status != 0) exit(3);
+}
+
+#define WRONG(function) {#function, function}
+static const struct {
+    const char *name;
+    void (*run)(void);
+} wrongs[] = {
+    WRONG(nothing), WRONG(twice), WRONG(twice_later), WRONG(twice_after_reuse), WRONG(twice_interleaved),
+    WRONG(twice_by_another_thread), WRONG(inside), WRONG(unaligned), WRONG(on_the_stack), WRONG(of_a_global), WRONG(far_away),
+    WRONG(unmapped), WRONG(resize_freed), WRONG(size_of_freed), WRONG(write_behind), WRONG(write_behind_and_free),
+    WRONG(write_all_behind_and_free), WRONG(write_before_and_free), WRONG(write_all_before_and_free), WRONG(read_behind),
+    WRONG(read_before), WRONG(read_all_behind), WRONG(read_all_before), WRONG(write_freed), WRONG(write_freed_and_go_on), WRONG(write_freed_and_wait),
+    WRONG(write_behind_and_wait), WRONG(read_freed), WRONG(show_new), WRONG(show_freed), WRONG(delete_with_another_size),
+    WRONG(delete_with_another_alignment), WRONG(delete_without_alignment), WRONG(delete_an_array), WRONG(delete_from_malloc),
+    WRONG(free_from_new), WRONG(right_forms_of_delete), WRONG(write_to_nothing), WRONG(sizes_beyond_all), WRONG(lose),
+    WRONG(fork_and_free_twice), WRONG(close_all_and_free_twice), WRONG(have_a_handler), WRONG(write_all_over),
+    WRONG(damage_at_random), WRONG(churn_in_threads),
+};
+
+int main(int argc, char **argv) {
+    if (argc < 3) return 2;
+    size = strtoull(argv[2], NULL, 0);
+    bytes = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
+    for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+        if (strcmp(wrongs[i].name, argv[1]) != 0) continue;
+        give(take(1));
+        p = take(size);
+        q = take(size); /* what lies behind it is a block as well, as a rule */
+        wrongs[i].run();
+        return 0;
+    }
+    return 2;
+}

@@ -1,0 +1,51 @@
+/* test_quarantine.c -- blocks leave in the order in which they came, and no more wait than the budget allows. */
+#include "quarantine.h"
+
+#include "../check.h"
+#include "options.h"
+
+enum { BLOCKS = 5000, SIZE = 1000 };
+
+static hak_record_t records[BLOCKS];
+
+static void blocks_leave_first_in_first_out_within_the_budget(void) {
+    static hak_witness_t witness;
+    hak_options.check_quarantine = 1 << 20;
+    size_t left = 0, waiting_most = 0;
+    for (size_t i = 0; i < BLOCKS; i++) {
+        records[i].size = SIZE;
+        hak_record_t *out = NULL;
+        if (!hak_quarantine_put(&witness, &records[i], &out)) continue;
+        for (; out != NULL; out = out->next, left++) CHECK(out == &records[left]);
+        CHECK_MOST(hak_quarantine_bytes(), hak_options.check_quarantine);
+        if (hak_quarantine_bytes() > waiting_most) waiting_most = hak_quarantine_bytes();
+    }
+    CHECK_MOST(hak_options.check_quarantine - 100 * 1024, waiting_most); /* it fills up, but for a batch */
+    CHECK_MOST(BLOCKS / 2, left);
+}
+
+static void without_a_budget_nothing_waits(void) {
+    static hak_witness_t witness;
+    hak_options.check_quarantine = 0;
+    for (size_t i = 0; i < 100; i++) {
+        hak_record_t *out = NULL;
+        records[i].size = SIZE;
+        CHECK(hak_quarantine_put(&witness, &records[i], &out));
+        CHECK(out == &records[i] && out->next == NULL);
+    }
+    CHECK_EQUAL(hak_quarantine_bytes(), 0);
+}
+
+static void what_an_ending_thread_gathered_is_handed_over(void) {
+    static hak_witness_t witness;
+    hak_record_t *out;
+    records[0].size = SIZE;
+    hak_options.check_quarantine = 1 << 20;
+    CHECK(!hak_quarantine_put(&witness, &records[0], &out));
+    CHECK(hak_quarantine_flush(&witness) == NULL);
+    CHECK_MOST(SIZE, hak_quarantine_bytes());
+    CHECK(witness.first == NULL && witness.waiting == 0);
+}
+
+CHECK_MAIN(CASE(blocks_leave_first_in_first_out_within_the_budget), CASE(without_a_budget_nothing_waits),
+           CASE(what_an_ending_thread_gathered_is_handed_over))
