@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static uint64_t distance(const hak_finding_t *finding) {
+static uint64_t beyond_block(const hak_finding_t *finding) {
     ptrdiff_t size = finding->record != NULL ? (ptrdiff_t)finding->record->size : 0;
     if (finding->offset < 0) return 0 - (uint64_t)finding->offset;
     bool beyond = finding->error == HAK_ERROR_overrun || finding->error == HAK_ERROR_out_of_bounds_read ||
@@ -21,7 +21,7 @@ static void put_place(hak_line_t *line, const char *name, size_t length, const h
     case 2: hak_line_pointer(line, record != NULL ? (const void *)record->block : NULL); break;
     case 3: hak_line_number(line, record != NULL ? record->size : 0); break;
     case 4: hak_line_number(line, finding->given); break;
-    case 5: hak_line_number(line, distance(finding)); break;
+    case 5: hak_line_number(line, beyond_block(finding)); break;
     case 6: hak_line_number(line, finding->length); break;
     case 7: hak_line_text(line, hak_door_name(record != NULL ? record->door : HAK_DOOR_none)); break;
     default: break;
