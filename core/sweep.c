@@ -62,8 +62,11 @@ static void visit(const hak_site_t *site, void *context) {
     uint32_t state = hak_load_acquire(&record->state);
     phase = hak_record_phase(record);
     if (phase != HAK_PHASE_LIVE && phase != HAK_PHASE_FREED) return;
-    if (!looks_damaged(site, phase, true, &finding) || hak_load_acquire(&record->state) != state) return;
-    hak_inspect_blame(site, &finding);
+    /* A slab may have become another's since the visit began: only a block that is in use holds it as it is. */
+    hak_site_t now = hak_record_site(record);
+    if (now.record != record || !looks_damaged(&now, phase, true, &finding)) return;
+    if (hak_load_acquire(&record->state) != state) return;
+    hak_inspect_blame(&now, &finding);
     hak_report(&finding);
 }
 
