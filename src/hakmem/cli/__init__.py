@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "env": "print the lines that put HAKMEM under a program for good",
     "lib": "print the path of the library, or copy it",
     "settings": "list the settings",
+    "check": "run a program and tell its memory errors, by lines of source",
     "bench": "measure workloads under every allocator and say which is better",
     "compare": "run a command of your own on every allocator and say which suits it",
     "perf": "say where a program's time and memory go, and what costs more than on the best allocator",

@@ -1,0 +1,123 @@
+"""Whose modules and stacks a record means.
+
+Processes share one file. A process that was forked goes on with its parent's modules and stacks, and need not
+write them again; one that called exec begins anew under its old number.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Final
+
+from hakmem.check.records import End, Leak, Module, PythonFrame, PythonSeen, Stack, Start
+
+READABLE: Final = "ok"
+"""The status of an interpreter whose frames can be read."""
+
+_ADDRESSES: Final = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place in code.
+
+    pc: the address in the process, of the call or the instruction itself. path, build_id: the file mapped
+    there; path "" when none is known. address: the place in the file's own terms, as its symbols have it.
+    """
+
+    pc: int
+    path: str = ""
+    build_id: str = ""
+    address: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A stack whose addresses were looked up among the modules of its time; both innermost first."""
+
+    native: tuple[Location, ...] = ()
+    python: tuple[PythonFrame, ...] = ()
+
+
+@dataclass(slots=True)
+class Process:
+    """One program in one process.
+
+    exe: its file, "" when it never said. leaks: as recorded. end: None unless it ended in order.
+    """
+
+    pid: int
+    exe: str = ""
+    version: str = ""
+    python: PythonSeen | None = None
+    leaks: list[Leak] = field(default_factory=list)
+    end: End | None = None
+    errors: int = 0
+    _starts: list[int] = field(default_factory=list)
+    _modules: list[Module] = field(default_factory=list)
+    _traces: dict[int, Trace] = field(default_factory=dict)
+
+    def add_module(self, module: Module) -> None:
+        """Takes a mapping; what it covers of older ones is gone."""
+        kept = [each for each in self._modules if each.end <= module.start or each.start >= module.end]
+        self._modules = sorted([*kept, module], key=lambda each: each.start)
+        self._starts = [each.start for each in self._modules]
+
+    def add_stack(self, stack: Stack) -> None:
+        """Takes a stack."""
+        native = tuple(
+            self._location(pc if stack.exact and at == 0 else max(pc - 1, 0))
+            for at, pc in enumerate(stack.pcs)
+        )
+        self._traces[stack.id] = Trace(native, stack.python)
+
+    def trace(self, stack: int) -> Trace | None:
+        """The stack of that number; None when it was never recorded."""
+        return self._traces.get(stack)
+
+    def forked(self, pid: int) -> "Process":
+        """A child's process as it is right after fork."""
+        return Process(
+            pid=pid,
+            exe=self.exe,
+            version=self.version,
+            python=self.python,
+            _starts=list(self._starts),
+            _modules=list(self._modules),
+            _traces=dict(self._traces),
+        )
+
+    def _location(self, pc: int) -> Location:
+        at = bisect_right(self._starts, pc) - 1
+        if at < 0 or pc >= self._modules[at].end:
+            return Location(pc)
+        module = self._modules[at]
+        return Location(pc, module.path, module.build_id, (pc - module.base) % _ADDRESSES)
+
+
+class Processes:
+    """Every process that wrote to the file, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self.all: list[Process] = []
+        self._current: dict[int, Process] = {}
+
+    def start(self, record: Start) -> None:
+        """A program began in a process: a new one, a forked one that says so, or one that called exec."""
+        parent = self._current.get(record.parent) if record.pid not in self._current else None
+        if parent is not None and parent.exe == record.exe:
+            process = parent.forked(record.pid)
+        else:
+            process = Process(record.pid, record.exe, record.version)
+        self._add(process)
+
+    def of(self, pid: int) -> Process:
+        """The process of a record; one that never said that it started was forked from the last that did."""
+        process = self._current.get(pid)
+        if process is None:
+            process = self.all[-1].forked(pid) if self.all else Process(pid)
+            self._add(process)
+        return process
+
+    def _add(self, process: Process) -> None:
+        self.all.append(process)
+        self._current[process.pid] = process

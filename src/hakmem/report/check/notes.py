@@ -1,0 +1,74 @@
+"""What a reader of a check's findings has to know of the run, in sentences."""
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import PurePath
+from typing import Final
+
+from hakmem.check.processes import READABLE
+from hakmem.check.reader import Reader
+from hakmem.check.result import Program
+from hakmem.check.suppressions import Rule
+from hakmem.report.check.words import counted, printable
+
+_PROBLEMS_MAX: Final = 5
+_PROGRAMS_MAX: Final = 5
+
+
+def of_run(
+    *,
+    programs: Sequence[Program],
+    reader: Reader,
+    unused: Sequence[Rule],
+    problems: Sequence[str],
+    has_tool: bool,
+    whole_python: bool,
+    running: Collection[int],
+) -> Iterator[str]:
+    """All notes of a run.
+
+    reader: of its file. unused: rules that left nothing out. problems: of the symbolizer. has_tool: whether
+    that had a tool. whole_python: whether all of Python's blocks were checked. running: pids that run on.
+    """
+    if not programs:
+        yield (
+            "The program recorded nothing: the library was not loaded into it, or could not write its record."
+        )
+    if not whole_python:
+        yield (
+            "Python kept small objects in its own allocator, so that errors in blocks up to 512 bytes may be"
+            " missing (--python-malloc malloc, where the interpreter takes it)."
+        )
+    yield from _first(_programs(programs, running), _PROGRAMS_MAX)
+    if reader.torn:
+        yield "The record ends within a line: a process was ended while it wrote. What came before is whole."
+    if reader.unread:
+        yield (
+            f"{counted(reader.unread, 'line')} of the record could not be read ({reader.problems[0]}). If the"
+            " command and its libraries are of different versions, install hakmem again."
+        )
+    if not has_tool and any(each.errors for each in programs):
+        yield "Inlined functions are not told: no llvm-symbolizer or addr2line (packages llvm, binutils)."
+    yield from _first(problems, _PROBLEMS_MAX)
+    for rule in unused:
+        yield f"The rule [{printable(rule.name)}] ({printable(rule.place)}) left nothing out."
+
+
+def _programs(programs: Sequence[Program], running: Collection[int]) -> Iterator[str]:
+    for each in programs:
+        who = f"Process {each.pid} ({printable(PurePath(each.exe).name) or 'of unknown program'})"
+        if each.pid in running:
+            yield f"{who} still runs; what it does from now on is not checked."
+        elif not each.ended:
+            yield f"{who} did not end by exit: its blocks were not looked at in the end."
+        if each.python not in ("", READABLE):
+            yield f"{who}: Python frames could not be read: {printable(each.python)}."
+        if each.unguarded:
+            yield f"{who}: {counted(each.unguarded, 'block')} had no guard pages, for want of mappings."
+
+
+def _first(sentences: Sequence[str] | Iterator[str], most: int) -> Iterator[str]:
+    for at, sentence in enumerate(sentences):
+        if at == most:
+            yield "There is more of that kind; --json has all processes."
+            return
+        yield printable(sentence)
