@@ -225,8 +225,10 @@ def _python_frame(fields: Fields) -> PythonFrame:
     )
 
 
-def _origin(fields: Fields) -> Origin:
-    return Origin(fields.number("stack", 0), fields.number("tid", 0))
+def _origin(fields: Fields) -> Origin | None:
+    """None when nobody did it: no stack and no thread."""
+    origin = Origin(fields.number("stack", 0), fields.number("tid", 0))
+    return origin if origin.stack or origin.tid else None
 
 
 def _block(fields: Fields) -> Block:

@@ -128,11 +128,11 @@ def parse(text: str, name: str) -> tuple[Rule, ...]:
 
 def proposed(found: Finding | Leak) -> str:
     """A rule that leaves `found` out, by the innermost frame of the program in each stack that matters."""
+    told: tuple[str, ...] = ("allocated",)
+    kind, stacks = LEAK, {"allocated": found.stack} if isinstance(found, Leak) else found.stacks
     if isinstance(found, Finding):
-        kind, stacks = found.kind, found.stacks
+        kind = found.kind
         told = ("allocated", "freed") if found.when in LATE else ("allocated", "detected")
-    else:
-        kind, stacks, told = LEAK, {"allocated": found.stack}, ("allocated",)
     lines = [f"[{kind}: say why it is left out]", f"error: {kind}"]
     for name in told:
         frame = culprit(stacks.get(name, ()))

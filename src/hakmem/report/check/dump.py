@@ -36,6 +36,21 @@ class Row:
     label: str
     octets: tuple[Octet, ...]
 
+    @property
+    def pieces(self) -> Iterator[tuple[str, bool]]:
+        """The digits, with a blank or a bracket in front of each, and behind all; whether each is damaged."""
+        inside = False
+        for octet in self.octets:
+            yield "[" if octet.damaged and not inside else "]" if inside and not octet.damaged else " ", False
+            yield octet.digits, octet.damaged
+            inside = octet.damaged
+        yield "]" if inside else " ", False
+
+    @property
+    def characters(self) -> str:
+        """The bytes as text."""
+        return "".join(octet.character for octet in self.octets)
+
 
 def rows(finding: Finding) -> Iterator[Row]:
     """The bytes that were recorded; none when nothing was."""

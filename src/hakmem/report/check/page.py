@@ -140,7 +140,7 @@ def _dump(found: Finding) -> str:
     if not rows:
         return ""
     longest = max(len(row.label) for row in rows)
-    lines = "\n".join(f"{text(row.label.rjust(longest))}  {_octets(row)}" for row in rows)
+    lines = "\n".join(f"{text(row.label.rjust(longest))} {_octets(row)}" for row in rows)
     return (
         "<h3>Bytes around it</h3>"
         f'<pre class="dump" tabindex="0" aria-label="Hex dump, damaged bytes in brackets">{lines}</pre>'
@@ -149,13 +149,10 @@ def _dump(found: Finding) -> str:
 
 def _octets(row: dump.Row) -> str:
     digits = "".join(
-        f'<span class="mark">[{"".join(each.digits + " " for each in run).rstrip()}]</span>'
-        if damaged
-        else "".join(f" {each.digits}" for each in run)
-        for damaged, group in groupby(row.octets, key=lambda each: each.damaged)
-        for run in [list(group)]
+        f'<span class="mark">{text(piece)}</span>' if damaged else text(piece)
+        for piece, damaged in row.pieces
     )
-    return f"{digits}  |{text(''.join(each.character for each in row.octets))}|"
+    return f"{digits} |{text(row.characters)}|"
 
 
 def _events(found: Finding) -> str:

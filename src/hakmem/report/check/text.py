@@ -106,9 +106,7 @@ def _stack(title: str, stack: Sequence[Frame], style: Style) -> Iterator[Rendera
     yield _indented(table, 2)
     if hidden:
         more = words.counted(hidden, "further frame")
-        yield _indented(
-            Text(f"{more} of the interpreter and the system's libraries (--all shows them)", "dim"), 2
-        )
+        yield _indented(Text(f"{more} left out (--all shows all)", style="dim"), 2)
 
 
 def _place(frame: Frame, style: Style, width: int, *, quiet: bool) -> Text:
@@ -127,13 +125,9 @@ def _dump(found: Finding) -> Iterator[Text]:
     longest = max((len(row.label) for row in rows), default=0)
     for row in rows:
         text = Text(f"{row.label:>{longest}} ", style="dim")
-        inside = False
-        for octet in row.octets:
-            text.append("[" if octet.damaged and not inside else "]" if inside and not octet.damaged else " ")
-            text.append(octet.digits, style="bold red" if octet.damaged else "not dim")
-            inside = octet.damaged
-        text.append("]" if inside else " ")
-        text.append(f" |{''.join(octet.character for octet in row.octets)}|")
+        for piece, damaged in row.pieces:
+            text.append(piece, style="bold red" if damaged else "not dim")
+        text.append(f" |{row.characters}|")
         yield text
 
 
