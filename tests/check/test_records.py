@@ -68,7 +68,10 @@ def test_a_kind_of_a_newer_core_is_passed_over() -> None:
         (b'{"type": "end", "pid": true}', "pid is True, not a whole number"),
         (b'{"type": "end", "pid": 18446744073709551616}', "not a whole number from 0 on"),
         (b'{"type": "start", "pid": 1, "schema": "hakmem-check/9"}', "this command reads 'hakmem-check/1'"),
-        (b'{"type": "stack", "pid": 1, "id": 1, "pcs": ["12"]}', 'pcs[0] is \'12\', not an address such as "0x7f12"'),
+        (
+            b'{"type": "stack", "pid": 1, "id": 1, "pcs": ["12"]}',
+            "pcs[0] is '12', not an address such as \"0x7f12\"",
+        ),
         (b'{"type": "stack", "pid": 1, "id": 1, "pcs": "0x1"}', "pcs is '0x1', not a list"),
         (b'{"type": "stack", "pid": 1, "id": 1, "pcs": [], "python": [7]}', "python[0] is 7, not an object"),
         (
@@ -146,8 +149,12 @@ _VALUES = st.recursive(
     | st.floats()
     | st.text(max_size=20)
     | st.sampled_from(["0x0", "0xffffffffffffffff", "-0x1", "lost", "live", "call", "6162", "\x1b[2J"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["stack", "tid", "address", "size", "offset", "length", "hex"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["stack", "tid", "address", "size", "offset", "length", "hex"]), inner
+        )
+    ),
     max_leaves=6,
 )
 
@@ -175,7 +182,9 @@ def test_hostile_records_never_break_a_report(
     path = tmp_path_factory.mktemp("record") / "record"
     found, collector, reader = made_up.collect(path, made_up.lines(*records))
     result = made_up.result(collector, leaks=True)
-    told = "".join(text.finding(each, _STYLE) for each in found) + text.closing(result, _STYLE, reachable=True)
+    told = "".join(text.finding(each, _STYLE) for each in found) + text.closing(
+        result, _STYLE, reachable=True
+    )
     told += page.page(result)
     assert all(line.isprintable() for line in told.splitlines())
     assert reader.unread + len(result.found) <= len(records)

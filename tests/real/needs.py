@@ -14,12 +14,14 @@ from typing import NoReturn
 import pytest
 
 PACKAGES = {
+    "addr2line": "binutils",
     "cc": "gcc",
     "chromium": "chromium",
     "gcc": "gcc",
     "g++": "g++",
     "git": "git",
     "java": "default-jre-headless",
+    "llvm-symbolizer": "llvm",
     "node": "nodejs",
     "perl": "perl",
     "redis-server": "redis-server",

@@ -103,7 +103,7 @@ def damage(finding: Finding) -> str:
     if held is not None and found.offset >= held.size:
         where += f", {_right(found.offset - held.size)} the end"
     elif found.offset < 0:
-        where = f"{counted(-found.offset, 'byte')} before the start"
+        where += f", {counted(-found.offset, 'byte')} before the start"
     return f"{counted(found.length, 'byte')} {where}"
 
 
