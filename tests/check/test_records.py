@@ -128,6 +128,14 @@ def test_wrong_lines_are_counted_and_those_around_them_read(tmp_path: Path) -> N
     assert reader.problems[1] == "line 5: type is missing"
 
 
+def test_what_follows_a_torn_line_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "record"
+    path.write_bytes(b'{"type":"error","pid":7,"sent' + b'{"type":"end","pid":7,"errors":1}\n')
+    reader = Reader(path)
+    assert [record.pid for record in reader.poll()] == [7]
+    assert reader.unread == 1
+
+
 def test_a_line_without_end_is_passed_over_and_takes_no_memory(tmp_path: Path) -> None:
     path = tmp_path / "record"
     path.write_bytes(b"x" * (9 << 20) + b"\n" + made_up.lines(made_up.start()))

@@ -119,7 +119,7 @@ def _functions(elf: ELFFile) -> list[tuple[int, int, int, str]]:
             if index == _SHN_UNDEF or kind not in (_STT_FUNC, _STT_GNU_IFUNC):
                 continue
             end = names.find(b"\0", name)
-            text = names[name:end].decode("utf-8", "replace")
+            text = names[name:end].decode("utf-8", "replace").partition("@")[0]  # without its version
             if text:
                 found.append((value, size, int(info >> 4 != _STB_LOCAL), text))
     return found

@@ -1,7 +1,7 @@
 """The file that the processes of a command append to, read while they run.
 
-Processes write whole lines, and one that is killed may leave the last one torn: a line counts once it has its
-newline. What cannot be read costs that line alone.
+Processes write whole lines, and one that is killed may leave its last one torn: a line counts once it has its
+newline, and what another process wrote behind a torn one counts. What cannot be read costs that line alone.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,8 @@ from hakmem.check.records import Record, RecordError, parse
 _CHUNK_B: Final = 1 << 20
 _LINE_MAX_B: Final = 4 << 20
 """Bytes; a line of the core has some thousand."""
+_BEGINNING: Final = b'{"type":'
+"""How the core begins a line."""
 _PROBLEMS_MAX: Final = 5
 """How many unreadable lines are told in words; all are counted."""
 
@@ -39,14 +41,21 @@ class Reader:
             self._line += 1
             if not line.strip():
                 continue
-            try:
-                record = parse(line)
-            except RecordError as error:
-                self._problem(str(error))
-            else:
-                if record is not None:
-                    yield record
+            record = self._parse(line)
+            if record is not None:
+                yield record
         self.torn = bool(self._rest) or self._skipping
+
+    def _parse(self, line: bytes) -> Record | None:
+        try:
+            return parse(line)
+        except RecordError as error:
+            self._problem(str(error))
+        behind = line.rfind(_BEGINNING)
+        try:
+            return parse(line[behind:]) if behind > 0 else None
+        except RecordError:
+            return None
 
     def _lines(self) -> Iterator[bytes]:
         for chunk in self._chunks():

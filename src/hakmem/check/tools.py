@@ -18,6 +18,8 @@ TIMEOUT_S: Final = 120.0
 
 _UNKNOWN: Final = ("??", "")
 _PLACE: Final = re.compile(r"(.*?):(\d+|\?)(?::\d+)?(?: \(discriminator \d+\))?$")
+_VERSION: Final = re.compile(r"@@?[A-Za-z_][\w.]*$")
+"""What a linker's version script adds to a name: malloc@@GLIBC_2.2.5."""
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]+$")
 
 
@@ -63,7 +65,7 @@ def _symbol(function: str, place: str) -> Symbol:
     match = _PLACE.match(place)
     file, line = match.groups() if match else ("", "0")
     return Symbol(
-        function="" if function in _UNKNOWN else function,
+        function="" if function in _UNKNOWN else _VERSION.sub("", function),
         file="" if file in _UNKNOWN else file,
         line=int(line) if line.isdecimal() else 0,
     )

@@ -70,14 +70,13 @@ def parse(words: list[str]) -> tuple[Namespace, list[str]]:
 def settings(arguments: Namespace, record: Path) -> dict[str, str]:
     """The environment names and values of all settings; `record`: where the core writes."""
     made = settings_of([*arguments.settings, f"check_file={record}"])
-    leaks = arguments.leaks is not None or arguments.fail_on_leak
-    for name, value in (
-        *((name, getattr(arguments, name)) for name in _SETTINGS),
-        ("leaks", str(int(leaks))),
-    ):
+    if arguments.leaks is not None or arguments.fail_on_leak:
+        made |= settings_of(["check_leaks=1"])
+    for name, id_ in _SETTINGS.items():
+        value = getattr(arguments, name)
         if value is None:
             continue
-        setting = next(each for each in SETTINGS if each.id == _SETTINGS.get(name, f"check_{name}"))
+        setting = next(each for each in SETTINGS if each.id == id_)
         try:
             made[setting.env] = setting.show(setting.parse(value))
         except ValueError as error:

@@ -31,7 +31,8 @@ def of_run(
     """
     if not programs:
         yield (
-            "The program recorded nothing: the library was not loaded into it, or could not write its record."
+            "Nothing was recorded: the program made no error and ended by _exit, or the library was not loaded"
+            " into it."
         )
     if not whole_python:
         yield (

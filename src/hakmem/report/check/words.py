@@ -218,8 +218,6 @@ def ending(how: Ending) -> str:
 
 def totals(result: Result) -> str:
     """The closing line."""
-    if not result.programs:
-        return "Nothing was checked."
     if not result.errors:
         said = "No memory error was found"
     elif result.errors == len(result.found):
@@ -227,7 +225,7 @@ def totals(result: Result) -> str:
     else:
         places = "place" if len(result.found) == 1 else "places"
         said = f"{counted(result.errors, 'memory error')} at {len(result.found):,} {places}"
-    processes = len(result.programs)
+    processes = sum(1 for each in result.programs if each.errors)
     among = f" in {processes} processes" if processes > 1 else ""
     left = sum(each.count for each in result.suppressed)
     hidden = f"; {left:,} left out by suppressions" if left else ""
