@@ -236,7 +236,7 @@ static PyObject *remember(PyObject *module, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"join", join, METH_VARARGS, NULL}, {"remember", remember, METH_VARARGS, NULL}, {NULL, NULL, 0, NULL}};
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "seeded", .m_size = -1, .m_methods = methods};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "seeded", NULL, -1, methods};
 PyMODINIT_FUNC PyInit_seeded(void) { return PyModule_Create(&module); }
 """
 _APP = """\
@@ -290,3 +290,39 @@ def test_a_leak_in_an_extension_names_the_line_in_c_and_in_python(extension: Pat
     ]
     assert [leak["blocks"] >= 15 for leak in lost] == [True], text
     assert _line(lost[0]["stack"], "app.py") == 8
+
+
+_ROOT = Path(__file__).resolve().parents[2]
+_GUIDE = (_ROOT / "docs" / "guides" / "find-a-memory-error.md").read_text("utf-8")
+_EXAMPLES = _ROOT / "examples" / "check"
+
+
+def _told(text: str) -> set[str]:
+    """The heads of errors, and the frames, by their words."""
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return {line for line in lines if re.match(r"error \d|\w+ \w+\.c:\d+ in ", line)}
+
+
+@pytest.mark.parametrize(
+    ("sources", "flags", "command", "options"),
+    [
+        (["labels.c", "print_labels.py"], ["-O2", "-fPIC", "-shared", "-w"], ["print_labels.py"], []),
+        (["over.c"], [], [], ["--guard"]),
+        (["cache.c"], [], [], ["--leaks"]),
+    ],
+)
+def test_the_guide_shows_what_the_command_tells(
+    tmp_path: Path, sources: list[str], flags: list[str], command: list[str], options: list[str]
+) -> None:
+    for name in sources:
+        (tmp_path / name).write_bytes((_EXAMPLES / name).read_bytes())
+    stem = sources[0].removesuffix(".c")
+    target = f"{stem}.so" if command else stem
+    include = sysconfig.get_paths()["include"]
+    compiler = [needs.program("gcc"), "-g", f"-I{include}", *flags, sources[0], "-o", target]
+    subprocess.run(compiler, cwd=tmp_path, check=True)
+    run = [sys.executable, *command] if command else [f"./{stem}"]
+    done = hakmem("check", *options, "--", *run, cwd=tmp_path)
+    told = _told(done.stderr)
+    assert len(told) >= 2
+    assert told <= _told(_GUIDE)

@@ -214,6 +214,10 @@ def test_without_stacks_and_block_it_says_so(tmp_path: Path) -> None:
             "11 bytes were written to 10 bytes after the end of a block of 21 bytes",
             "11 bytes were written to 10 bytes after the end of a block of 21 bytes.",
         ),
+        (
+            "the program read at 0x30, 0 bytes outside a block of 48 bytes",
+            "The program read at 0x30, right outside a block of 48 bytes.",
+        ),
         ("free got 0x1, which lies elsewhere.", "Free got 0x1, which lies elsewhere."),
         ("", "."),
     ],

@@ -31,8 +31,7 @@ def of_run(
     """
     if not programs:
         yield (
-            "Nothing was recorded: the program made no error and ended by _exit, or the library was not loaded"
-            " into it."
+            "Nothing was recorded: the program made no error and ended by _exit, or ran without the library."
         )
     if not whole_python:
         yield (

@@ -62,11 +62,12 @@ def _finding(found: Finding, style: Style) -> Iterator[RenderableType]:
     for title, done in words.parts(found):
         yield ""
         yield from _stack(title, done.stack, style)
-    octets = list(_dump(found))
-    if octets:
+    rows = list(dump.rows(found))
+    if rows:
+        marked = any(octet.damaged for row in rows for octet in row.octets)
         yield ""
-        yield _indented(Text("bytes around it; what is wrong stands in [ ]"))
-        yield from (_indented(row, 2) for row in octets)
+        yield _indented(Text(f"bytes around it{'; what is wrong stands in [ ]' if marked else ''}"))
+        yield from (_indented(row, 2) for row in _dump(rows))
     if found.events:
         yield ""
         yield from _events(found, style)
@@ -120,9 +121,8 @@ def _place(frame: Frame, style: Style, width: int, *, quiet: bool) -> Text:
     return place
 
 
-def _dump(found: Finding) -> Iterator[Text]:
-    rows = list(dump.rows(found))
-    longest = max((len(row.label) for row in rows), default=0)
+def _dump(rows: Sequence[dump.Row]) -> Iterator[Text]:
+    longest = max(len(row.label) for row in rows)
     for row in rows:
         text = Text(f"{row.label:>{longest}} ", style="dim")
         for piece, damaged in row.pieces:

@@ -42,6 +42,7 @@ _GRAMMAR: Final = (
     (re.compile(r"\b1 bytes were\b"), "1 byte was"),
     (re.compile(r"\b1 bytes\b"), "1 byte"),
     (re.compile(r"\bto 0 bytes after the end\b"), "right behind the end"),
+    (re.compile(r"\b0 bytes outside\b"), "right outside"),
 )
 _PATH_MAX: Final = 60
 _UNITS: Final = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
