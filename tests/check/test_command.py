@@ -256,6 +256,12 @@ def test_python_keeps_its_own_allocator_only_when_asked_and_then_says_so(options
     )
 
 
+def test_a_module_without_lines_is_named_with_the_remedy(tmp_path: Path) -> None:
+    records = _written(tmp_path, *simple())
+    told = " ".join(hakmem("check", "sh", "-c", _PRINT_RECORD, records).stderr.split())
+    assert "_fill.so has no debug information: compiled with -g" in told
+
+
 def test_the_reference_names_every_option() -> None:
     told = hakmem("check", "--help").stdout
     reference = (Path(__file__).parents[2] / "docs" / "reference" / "check.md").read_text("utf-8")

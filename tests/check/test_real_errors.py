@@ -255,8 +255,8 @@ main()
 
 
 @pytest.fixture(scope="module")
-def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a program in Python and an extension that has an overrun and a leak."""
+def checked(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, dict[str, Any], str]:
+    """What is told of a program in Python whose extension has an overrun and a leak."""
     directory = tmp_path_factory.mktemp("extension")
     include = sysconfig.get_paths()["include"]
     if not (Path(include) / "Python.h").exists():
@@ -266,11 +266,13 @@ def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
     target = directory / f"seeded{sysconfig.get_config_var('EXT_SUFFIX')}"
     flags = ["-g", "-O2", "-fPIC", "-shared", "-w", f"-I{include}"]
     subprocess.run([needs.program("gcc"), *flags, "seeded.c", "-o", target.name], cwd=directory, check=True)
-    return directory
+    return _check(directory, [sys.executable, "app.py"], "--leaks")
 
 
-def test_an_overrun_in_an_extension_names_the_line_in_c_and_in_python(extension: Path) -> None:
-    code, told, text = _check(extension, [sys.executable, "app.py"])
+def test_an_overrun_in_an_extension_names_the_line_in_c_and_in_python(
+    checked: tuple[int, dict[str, Any], str],
+) -> None:
+    code, told, text = checked
     assert code == FOUND, text
     (error,) = told["errors"]
     assert (error["error"], error["damage"]) == ("overrun", {"offset": 11, "length": 1})
@@ -282,9 +284,10 @@ def test_an_overrun_in_an_extension_names_the_line_in_c_and_in_python(extension:
     assert re.search(r"join +seeded\.c:14 in seeded.*\n +free\(joined\);.*\n +label +app\.py:4\n", text), text
 
 
-def test_a_leak_in_an_extension_names_the_line_in_c_and_in_python(extension: Path) -> None:
-    code, told, text = _check(extension, [sys.executable, "app.py"], "--leaks")
-    assert code == FOUND, text
+def test_a_leak_in_an_extension_names_the_line_in_c_and_in_python(
+    checked: tuple[int, dict[str, Any], str],
+) -> None:
+    _, told, text = checked
     lost = [
         leak for leak in told["leaks"] if _line(leak["stack"], "seeded.c") == 23 and leak["kind"] == "lost"
     ]

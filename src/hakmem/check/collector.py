@@ -5,6 +5,7 @@ counted without asking for names again, so that a loop of errors costs little.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from hakmem.check import stacks
 from hakmem.check.findings import LATE, Called, Done, Finding, Held
@@ -25,6 +26,8 @@ from hakmem.check.records import Leak as LeakRecord
 from hakmem.check.result import Counted, Left, Program
 from hakmem.check.suppressions import Suppressions, proposed
 from hakmem.check.symbols import Symbolizer
+
+_NO_STACK: Final = 0
 
 
 class Collector:
@@ -61,16 +64,23 @@ class Collector:
             if found is not None:
                 yield found
 
-    def leaks(self) -> tuple[Leak, ...]:
-        """What was not freed, without what rules leave out. To be asked once, at the end."""
-        recorded = [(process, leak) for process in self._processes.all for leak in process.leaks]
+    def leaks(self, *, reachable: bool = True) -> tuple[Leak, ...]:
+        """What was not freed, without what rules leave out. To be asked once, at the end.
+
+        reachable: whether such leaks are wanted by stack. They may be many: otherwise they are one without.
+        """
+        recorded = [
+            (process, leak, leak.stack if reachable or leak.kind == Kind.LOST else _NO_STACK)
+            for process in self._processes.all
+            for leak in process.leaks
+            if leak.kind in tuple(Kind)
+        ]
         self._symbolizer.learn(
-            location for process, leak in recorded for location in _locations(process, leak.stack)
+            location for process, _, stack in recorded for location in _locations(process, stack)
         )
         every = grouped(
-            Leak(Kind(leak.kind), process.exe, leak.bytes, leak.blocks, self._frames(process, leak.stack))
-            for process, leak in recorded
-            if leak.kind in tuple(Kind)
+            Leak(Kind(leak.kind), process.exe, leak.bytes, leak.blocks, self._frames(process, stack))
+            for process, leak, stack in recorded
         )
         kept: list[Leak] = []
         for leak in every:

@@ -5,7 +5,7 @@ functions that were inlined stay unnamed. Format: elf(5), DWARF 5 section 6.
 """
 
 import struct
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from ctypes import CDLL, POINTER, c_char_p, c_int, c_size_t, c_void_p, string_at
 from dataclasses import dataclass
@@ -144,6 +144,7 @@ def _lines(elf: ELFFile, addresses: Sequence[int]) -> dict[int, tuple[str, int]]
 
 
 def _lines_of_unit(dwarf: DWARFInfo, offset: int, addresses: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """Of `addresses`, which ascend, those that the unit's line table knows."""
     unit = dwarf.get_CU_at(offset)
     program = dwarf.line_program_for_CU(unit)
     if program is None:
@@ -155,9 +156,10 @@ def _lines_of_unit(dwarf: DWARFInfo, offset: int, addresses: Sequence[int]) -> d
         if state is None:
             continue
         if previous is not None and not previous.end_sequence:
-            for address in addresses:
-                if previous.address <= address < state.address:
-                    found[address] = (_file(program, unit, previous.file), previous.line)
+            at = bisect_left(addresses, previous.address)
+            while at < len(addresses) and addresses[at] < state.address:
+                found[addresses[at]] = (_file(program, unit, previous.file), previous.line)
+                at += 1
         previous = state
     return found
 

@@ -65,7 +65,14 @@ class Fields:
 
     def addresses(self, name: str) -> tuple[int, ...]:
         """A list of addresses."""
-        return tuple(self._address(f"{name}[{at}]", value) for at, value in self._list(name))
+        values = [value for _, value in self._list(name)]
+        try:  # most of what is read are addresses, and all of them are right but in a hostile record
+            found = tuple(int(value, 16) for value in values if value[:2] == "0x")
+            if len(found) == len(values) and max(found, default=0) <= ADDRESS_MAX:
+                return found
+        except (TypeError, ValueError):
+            pass
+        return tuple(self._address(f"{name}[{at}]", value) for at, value in enumerate(values))
 
     def octets(self, name: str) -> bytes:
         """Bytes as hexadecimal digits."""

@@ -38,6 +38,33 @@ class Trace:
     python: tuple[PythonFrame, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """The modules of a process at some time, by address; starts: of each."""
+
+    starts: tuple[int, ...] = ()
+    modules: tuple[Module, ...] = ()
+
+    def and_(self, module: Module) -> "_Loaded":
+        """With one more; what it covers of older ones is gone."""
+        kept = [each for each in self.modules if each.end <= module.start or each.start >= module.end]
+        modules = tuple(sorted([*kept, module], key=lambda each: each.start))
+        return _Loaded(tuple(each.start for each in modules), modules)
+
+    def location(self, pc: int) -> Location:
+        """Where an address is."""
+        at = bisect_right(self.starts, pc) - 1
+        if at < 0 or pc >= self.modules[at].end:
+            return Location(pc)
+        module = self.modules[at]
+        return Location(pc, module.path, module.build_id, (pc - module.base) % _ADDRESSES)
+
+    def trace(self, stack: Stack) -> Trace:
+        """A stack by locations: of return addresses those of the calls before them."""
+        native = (pc if stack.exact and at == 0 else max(pc - 1, 0) for at, pc in enumerate(stack.pcs))
+        return Trace(tuple(map(self.location, native)), stack.python)
+
+
 @dataclass(slots=True)
 class Process:
     """One program in one process.
@@ -52,26 +79,24 @@ class Process:
     leaks: list[Leak] = field(default_factory=list)
     end: End | None = None
     errors: int = 0
-    _starts: list[int] = field(default_factory=list)
-    _modules: list[Module] = field(default_factory=list)
+    _loaded: _Loaded = field(default_factory=_Loaded)
+    _stacks: dict[int, tuple[Stack, _Loaded]] = field(default_factory=dict)
     _traces: dict[int, Trace] = field(default_factory=dict)
 
     def add_module(self, module: Module) -> None:
-        """Takes a mapping; what it covers of older ones is gone."""
-        kept = [each for each in self._modules if each.end <= module.start or each.start >= module.end]
-        self._modules = sorted([*kept, module], key=lambda each: each.start)
-        self._starts = [each.start for each in self._modules]
+        """Takes a mapping."""
+        self._loaded = self._loaded.and_(module)
 
     def add_stack(self, stack: Stack) -> None:
-        """Takes a stack."""
-        native = tuple(
-            self._location(pc if stack.exact and at == 0 else max(pc - 1, 0))
-            for at, pc in enumerate(stack.pcs)
-        )
-        self._traces[stack.id] = Trace(native, stack.python)
+        """Takes a stack, whose addresses mean the modules of now."""
+        self._stacks[stack.id] = (stack, self._loaded)
+        self._traces.pop(stack.id, None)
 
     def trace(self, stack: int) -> Trace | None:
         """The stack of that number; None when it was never recorded."""
+        if stack not in self._traces and stack in self._stacks:
+            recorded, loaded = self._stacks[stack]
+            self._traces[stack] = loaded.trace(recorded)
         return self._traces.get(stack)
 
     def forked(self, pid: int) -> "Process":
@@ -81,17 +106,9 @@ class Process:
             exe=self.exe,
             version=self.version,
             python=self.python,
-            _starts=list(self._starts),
-            _modules=list(self._modules),
-            _traces=dict(self._traces),
+            _loaded=self._loaded,
+            _stacks=dict(self._stacks),
         )
-
-    def _location(self, pc: int) -> Location:
-        at = bisect_right(self._starts, pc) - 1
-        if at < 0 or pc >= self._modules[at].end:
-            return Location(pc)
-        module = self._modules[at]
-        return Location(pc, module.path, module.build_id, (pc - module.base) % _ADDRESSES)
 
 
 class Processes:

@@ -19,6 +19,7 @@ from hakmem.cli import check_arguments, terminal
 from hakmem.cli.lab_arguments import recorded, write
 from hakmem.cli.starting import Ready, prepare
 from hakmem.cpython import Choice, python_among
+from hakmem.launch import PYTHON_MALLOC
 from hakmem.report.check import data, notes, text
 
 _FLAVOUR: Final = "debug"
@@ -55,6 +56,7 @@ class _Check:
         self._rules = rules
         self._collector = Collector(symbolizer, rules)
         self._leaks = arguments.leaks is not None or arguments.fail_on_leak
+        self._reachable = arguments.leaks == check_arguments.ALL or bool(arguments.json or arguments.html)
         self.style = text.Style(
             width=terminal.width(sys.stderr),
             colour=terminal.colour(sys.stderr),
@@ -68,15 +70,16 @@ class _Check:
         path, argv = ready.program.argv(list(ready.command))
         ending = watch.run(path, argv, ready.environment, self._tell)
         self._tell()
-        leaks = self._collector.leaks() if self._leaks else None
+        leaks = self._collector.leaks(reachable=self._reachable) if self._leaks else None
         programs = self._collector.programs
         told = notes.of_run(
             programs=programs,
+            found=self._collector.found,
             reader=self._reader,
             unused=self._rules.unused,
             problems=self._symbolizer.problems,
             has_tool=self._symbolizer.has_tool,
-            whole_python=ready.launch.python_malloc or python_among(ready.program.files) is None,
+            whole_python=_checks_all_of_python(ready),
             running=[each.pid for each in programs if not each.ended and _runs(each.pid, each.exe)],
         )
         return Result(
@@ -96,6 +99,12 @@ class _Check:
             for finding in self._collector.take(batch):
                 sys.stderr.write(text.finding(finding, self.style))
                 sys.stderr.flush()
+
+
+def _checks_all_of_python(ready: Ready) -> bool:
+    """Whether there is no interpreter, or one whose objects are blocks of the library."""
+    without = python_among(ready.program.files) is None
+    return without or ready.environment.get(PYTHON_MALLOC, "").startswith("malloc")
 
 
 def _runs(pid: int, exe: str) -> bool:

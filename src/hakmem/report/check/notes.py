@@ -1,12 +1,14 @@
 """What a reader of a check's findings has to know of the run, in sentences."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import PurePath
 from typing import Final
 
 from hakmem.check.processes import READABLE
 from hakmem.check.reader import Reader
-from hakmem.check.result import Program
+from hakmem.check.result import Counted, Program
+from hakmem.check.stacks import Part, culprit
 from hakmem.check.suppressions import Rule
 from hakmem.report.check.words import counted, printable
 
@@ -23,11 +25,13 @@ def of_run(
     has_tool: bool,
     whole_python: bool,
     running: Collection[int],
+    found: Sequence[Counted] = (),
 ) -> Iterator[str]:
     """All notes of a run.
 
-    reader: of its file. unused: rules that left nothing out. problems: of the symbolizer. has_tool: whether
-    that had a tool. whole_python: whether all of Python's blocks were checked. running: pids that run on.
+    found: what was found. reader: of its file. unused: rules that left nothing out. problems: of the
+    symbolizer. has_tool: whether that had a tool. whole_python: whether all of Python's blocks were checked.
+    running: pids that run on.
     """
     if not programs:
         yield (
@@ -49,8 +53,24 @@ def of_run(
     if not has_tool and any(each.errors for each in programs):
         yield "Inlined functions are not told: no llvm-symbolizer or addr2line (packages llvm, binutils)."
     yield from _first(problems, _PROBLEMS_MAX)
+    for module in _without_lines(found):
+        yield (
+            f"{module} has no debug information: compiled with -g, or with its package of debug symbols"
+            " installed, its lines are told."
+        )
     for rule in unused:
         yield f"The rule [{printable(rule.name)}] ({printable(rule.place)}) left nothing out."
+
+
+def _without_lines(found: Sequence[Counted]) -> Iterator[str]:
+    """The modules in which errors are and whose lines are unknown."""
+    innermost = (culprit(stack) for each in found for stack in each.finding.stacks.values())
+    modules = {
+        frame.module: None
+        for frame in innermost
+        if frame is not None and frame.part is Part.PROGRAM and frame.module and not frame.line
+    }
+    return _first([PurePath(module).name for module in modules], _PROGRAMS_MAX)
 
 
 def _programs(programs: Sequence[Program], running: Collection[int]) -> Iterator[str]:
@@ -66,9 +86,6 @@ def _programs(programs: Sequence[Program], running: Collection[int]) -> Iterator
             yield f"{who}: {counted(each.unguarded, 'block')} had no guard pages, for want of mappings."
 
 
-def _first(sentences: Sequence[str] | Iterator[str], most: int) -> Iterator[str]:
-    for at, sentence in enumerate(sentences):
-        if at == most:
-            yield "There is more of that kind; --json has all processes."
-            return
-        yield printable(sentence)
+def _first(sentences: Iterable[str], most: int) -> Iterator[str]:
+    """The first few: what is true of five is seldom news of the sixth."""
+    return (printable(sentence) for sentence in islice(sentences, most))
