@@ -57,6 +57,7 @@ def block(**changes: Any) -> dict[str, Any]:
         "usable": 112,
         "class": 144,
         "state": "live",
+        "kind": "malloc",
         "allocated": {"stack": 1, "tid": PID},
         **changes,
     }

@@ -117,6 +117,30 @@ def test_an_error_is_named_with_its_lines(tmp_path: Path, case: _Case) -> None:
     assert "program.c:" in text
 
 
+def test_cxx_calls_that_do_not_belong_together_are_told(tmp_path: Path) -> None:
+    source = """\
+#include <vector>
+template <class T> __attribute__((noinline)) T *many(int n) { return new T[n]; }
+int main(int argc, char **) {
+    int *numbers = many<int>(argc + 9);
+    delete numbers;
+    std::vector<int> more(8);
+    more.data()[8] = argc;
+    return 0;
+}
+"""
+    built = build(tmp_path, source, "-g", "-O1", "-w", name="shop.cc", compiler="g++")
+    code, told, text = _check(tmp_path, [built.path])
+    assert code == FOUND, text
+    assert [error["error"] for error in told["errors"]] == ["kind_mismatch", "overrun"], text
+    mismatch, overrun = (_stacks(error) for error in told["errors"])
+    assert mismatch["allocated"][0]["function"] == "int* many<int>(int)"
+    assert [_line(mismatch[name], "shop.cc") for name in ("allocated", "detected")] == [2, 5]
+    assert [_line(overrun[name], "shop.cc") for name in ("allocated",)] == [6]
+    assert "allocated by operator new[]" in text
+    assert "std::vector<int>::vector(" in text
+
+
 def test_another_threads_free_is_told_with_its_thread(tmp_path: Path) -> None:
     source = f"""{_HEAD}static void *other(void *unused) {{ drop(); return unused; }}
 int main(void) {{
@@ -133,7 +157,7 @@ int main(void) {{
     assert code == FOUND
     block = told["errors"][0]["block"]
     assert block["freed"]["tid"] not in (0, block["allocated"]["tid"])
-    assert f"freed, by thread {block['freed']['tid']}" in text
+    assert f"freed in thread {block['freed']['tid']}" in text
 
 
 def test_errors_of_child_processes_are_told_with_their_own_numbers(tmp_path: Path) -> None:

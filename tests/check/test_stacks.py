@@ -122,3 +122,18 @@ def test_a_frame_belongs_to_whom_its_module_does(path: str, part: Part) -> None:
     outer = Location(1, "/app/app", "", 1)
     stack = frames(Trace((outer, Location(2, path, "", 2))), Symbolizer(None))
     assert stack[1].part is part
+
+
+def test_of_the_cxx_library_the_function_that_the_program_called_is_shown() -> None:
+    inlined = ("deallocate", "_M_deallocate", "~vector", "main")
+    files = ["/usr/include/c++/12/bits/stl_vector.h"] * 3 + ["/app/main.cc"]
+
+    class _Inlined(Symbolizer):
+        def symbols(self, _location: Location) -> tuple[Symbol, ...]:
+            return tuple(Symbol(name, file, 1) for name, file in zip(inlined, files, strict=True))
+
+    stack = frames(Trace((Location(1, "/app/app", "", 1),)), _Inlined(None))
+    assert _names(shown(stack)[0]) == "~vector main"
+    found = culprit(stack)
+    assert found is not None
+    assert found.function == "main"

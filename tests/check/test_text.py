@@ -58,7 +58,7 @@ error 1: write past the end of a block
     <module>  app.py:4
                 fill()
 
-  allocated, by thread 4712
+  allocated by malloc in thread 4712
     make      program.c:3 in program.out
                 return malloc(size);
     fill      app.py:2
@@ -218,7 +218,7 @@ def test_without_stacks_and_block_it_says_so(tmp_path: Path) -> None:
             "the program read at 0x30, 0 bytes outside a block of 48 bytes",
             "The program read at 0x30, right outside a block of 48 bytes.",
         ),
-        ("free got 0x1, which lies elsewhere.", "Free got 0x1, which lies elsewhere."),
+        ("free got 0x1, which lies elsewhere.", "free got 0x1, which lies elsewhere."),
         ("", "."),
     ],
 )
@@ -267,3 +267,22 @@ def test_a_frame_without_a_name_is_its_place_in_the_module() -> None:
     assert words.function(Frame(Part.PROGRAM, "", "", 0, "/opt/liba.so", 0x1234, 0x7)) == "liba.so+0x1234"
     assert words.function(Frame(Part.PROGRAM, "", "", 0, pc=0x7F12)) == "0x7f12"
     assert words.function(Frame(Part.PROGRAM, "f", "", 0, "/a", inlined=True)) == "f (inlined)"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("std::vector<int, std::allocator<int> >::~vector()", "std::vector<int>::~vector()"),
+        (
+            "f(std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >&)",
+            "f(std::string&)",
+        ),
+        (
+            "std::map<int, std::vector<int, std::allocator<int>>>::clear()",
+            "std::map<int, std::vector<int>>::clear()",
+        ),
+        ("main", "main"),
+    ],
+)
+def test_names_of_cxx_lose_what_templates_take_by_default(name: str, said: str) -> None:
+    assert words.function(Frame(Part.PROGRAM, name, "", 0)) == said

@@ -201,6 +201,7 @@ class Collector:
             usable=block.usable,
             size_class=block.size_class,
             state=block.state,
+            kind=block.kind,
             allocated=self._done(process, block.allocated),
             freed=self._done(process, block.freed),
         )

@@ -31,6 +31,7 @@ class Held:
     usable: int
     size_class: int
     state: str
+    kind: str
     allocated: Done | None
     freed: Done | None
 

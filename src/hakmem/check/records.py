@@ -87,13 +87,18 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block; size: what was asked for, usable: what it has, size_class: its class's size, 0 when large."""
+    """A block.
+
+    size: what was asked for. usable: what it has. size_class: its class's size, 0 when large. kind: the
+    function that allocated it, "" when that is not known.
+    """
 
     address: int
     size: int
     usable: int
     size_class: int
     state: str
+    kind: str
     allocated: Origin | None
     freed: Origin | None
 
@@ -238,6 +243,7 @@ def _block(fields: Fields) -> Block:
         usable=fields.number("usable", 0),
         size_class=fields.number("class", 0),
         state=fields.text("state"),
+        kind=fields.text("kind", ""),
         allocated=fields.one("allocated", _origin),
         freed=fields.one("freed", _origin),
     )

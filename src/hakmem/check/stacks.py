@@ -20,6 +20,8 @@ _INTERPRETER: Final = re.compile(r"(libpython|python|pypy)[\d.]*[a-z]*(\.so[\d.]
 _SYSTEM: Final = re.compile(
     r"(lib(c|m|dl|pthread|rt|stdc\+\+|c\+\+|gcc_s)([-.][\d.]+)?\.so[\d.]*|ld-linux[^/]*|ld64\.so.*|\[.*\])"
 )
+_HEADERS: Final = re.compile(r".*/include/c\+\+/.*")
+"""Where the C++ library's own code is when it was inlined into the program."""
 _EVALUATES: Final = re.compile(r"_?PyEval_EvalFrame(Default)?(\.|$)")
 
 
@@ -89,7 +91,8 @@ def shown(stack: Sequence[Frame]) -> tuple[tuple[Frame, ...], int]:
     """The frames for a reader, and how many were left out.
 
     Innermost frames stay, whoever's they are, for they say what was called; further out, the interpreter's
-    are noise beside Python's, and the start of the program, outside main, is noise everywhere.
+    are noise beside Python's, and the start of the program, outside main, is noise everywhere. Of what the
+    C++ library calls within itself, the function that the program called is enough.
     """
     has_python = any(frame.python for frame in stack)
     kept: list[Frame] = []
@@ -97,8 +100,11 @@ def shown(stack: Sequence[Frame]) -> tuple[tuple[Frame, ...], int]:
     for frame in stack:
         innermost = innermost and frame.part not in (Part.PROGRAM, Part.PYTHON)
         machinery = not innermost or _EVALUATES.match(frame.function)
-        if not (has_python and machinery and frame.part is Part.INTERPRETER):
-            kept.append(frame)
+        if has_python and machinery and frame.part is Part.INTERPRETER:
+            continue
+        if kept and _HEADERS.fullmatch(kept[-1].file) and _HEADERS.fullmatch(frame.file):
+            kept.pop()
+        kept.append(frame)
     while len(kept) > 1 and (kept[-1].part is Part.SYSTEM or kept[-1].function == "_start"):
         del kept[-1]
     chosen = tuple(kept or stack)
@@ -108,11 +114,11 @@ def shown(stack: Sequence[Frame]) -> tuple[tuple[Frame, ...], int]:
 def _native(trace: Trace, symbolizer: Symbolizer) -> list[Frame]:
     found: list[Frame] = []
     for location in trace.native:
-        part = _part(PurePath(location.path).name)
+        module = _part(PurePath(location.path).name)
         symbols = symbolizer.symbols(location)
         found += (
             Frame(
-                part=part,
+                part=Part.SYSTEM if _HEADERS.fullmatch(symbol.file) else module,
                 function=symbol.function,
                 file=symbol.file,
                 line=symbol.line,

@@ -103,6 +103,7 @@ def _held(held: Held | None) -> dict[str, Any] | None:
         "usable": held.usable,
         "class": held.size_class,
         "state": held.state,
+        "kind": held.kind,
         "allocated": _done(held.allocated),
         "freed": _done(held.freed),
     }

@@ -44,6 +44,13 @@ _GRAMMAR: Final = (
     (re.compile(r"\bto 0 bytes after the end\b"), "right behind the end"),
     (re.compile(r"\b0 bytes outside\b"), "right outside"),
 )
+_DEFAULTS: Final = (
+    (
+        re.compile(r"std::(__cxx11::)?basic_string<char, std::char_traits<char>, std::allocator<char> ?>"),
+        "std::string",
+    ),
+    (re.compile(r", std::allocator<[^<>]*> ?>"), ">"),
+)
 _PATH_MAX: Final = 60
 _UNITS: Final = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -71,7 +78,8 @@ def sentence(finding: Finding) -> str:
     said = printable(finding.sentence).strip()
     for found, better in _GRAMMAR:
         said = found.sub(better, said)
-    return f"{said[:1].upper()}{said[1:]}{'' if said.endswith('.') else '.'}"
+    first = said[:1] if finding.call and said.startswith(finding.call) else said[:1].upper()
+    return f"{first}{said[1:]}{'' if said.endswith('.') else '.'}"
 
 
 def size(size_b: int) -> str:
@@ -146,9 +154,12 @@ def parts(finding: Finding) -> Iterator[tuple[str, Done]]:
     if finding.detected is not None:
         yield detected(finding), finding.detected
     for held, whose in ((finding.block, ""), (finding.neighbour, "the neighbour was ")):
-        for done, what in ((held.freed, "freed"), (held.allocated, "allocated")) if held else ():
+        if held is None:
+            continue
+        by = f" by {printable(held.kind)}" if held.kind else ""
+        for done, what in ((held.freed, "freed"), (held.allocated, f"allocated{by}")):
             if done is not None:
-                yield f"{whose}{what}{by_thread(done.tid, finding)}", done
+                yield f"{whose}{what}{in_thread(done.tid, finding)}", done
 
 
 def found_by(when: str) -> str:
@@ -164,18 +175,25 @@ def detected(finding: Finding) -> str:
     return f"found{call}{', ' + found_by(finding.when) if finding.when not in ('', 'call') else ''}"
 
 
-def by_thread(tid: int, finding: Finding) -> str:
-    """Who did something else, where it was another thread than the one that the error is told of."""
-    return f", by thread {tid}" if tid and tid != finding.tid else ""
+def in_thread(tid: int, finding: Finding) -> str:
+    """Where something else was done, if not in the thread that the error is told of."""
+    return f" in thread {tid}" if tid and tid != finding.tid else ""
 
 
 def function(frame: Frame) -> str:
     """A frame's function; without a name the place in its module, or the address."""
     if frame.function:
-        return printable(frame.function) + ("" if frame.python or not frame.inlined else " (inlined)")
+        return printable(_shorter(frame.function)) + (" (inlined)" if frame.inlined else "")
     if frame.module:
         return f"{printable(PurePath(frame.module).name)}+{frame.offset:#x}"
     return f"{frame.pc:#x}"
+
+
+def _shorter(name: str) -> str:
+    """A C++ name as a programmer writes it: without what templates of the library take by default."""
+    for found, better in _DEFAULTS:
+        name = found.sub(better, name)
+    return name
 
 
 def place(frame: Frame, here: str) -> str:
