@@ -1,7 +1,7 @@
 """Whose modules and stacks a record means.
 
-Processes share one file. A process that was forked goes on with its parent's modules and stacks, and need not
-write them again; one that called exec begins anew under its old number.
+Processes share one file. One that begins tells its modules and stacks itself, also after fork and, under its
+old number, after exec. One that never said that it began goes on with what was told last before it.
 """
 
 from bisect import bisect_right
@@ -100,7 +100,7 @@ class Process:
         return self._traces.get(stack)
 
     def forked(self, pid: int) -> "Process":
-        """A child's process as it is right after fork."""
+        """The process of a child that goes on with what was told here."""
         return Process(
             pid=pid,
             exe=self.exe,
@@ -119,16 +119,11 @@ class Processes:
         self._current: dict[int, Process] = {}
 
     def start(self, record: Start) -> None:
-        """A program began in a process: a new one, a forked one that says so, or one that called exec."""
-        parent = self._current.get(record.parent) if record.pid not in self._current else None
-        if parent is not None and parent.exe == record.exe:
-            process = parent.forked(record.pid)
-        else:
-            process = Process(record.pid, record.exe, record.version)
-        self._add(process)
+        """A program began in a process: a new one, one that was forked, or one that called exec."""
+        self._add(Process(record.pid, record.exe, record.version))
 
     def of(self, pid: int) -> Process:
-        """The process of a record; one that never said that it started was forked from the last that did."""
+        """The process of a record."""
         process = self._current.get(pid)
         if process is None:
             process = self.all[-1].forked(pid) if self.all else Process(pid)

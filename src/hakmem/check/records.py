@@ -20,12 +20,11 @@ class RecordError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A process began to record. exe: its program. version: the library's. parent: its parent's pid, or 0."""
+    """A process began to record. exe: its program. version: the library's."""
 
     pid: int
     exe: str
     version: str
-    parent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +193,7 @@ def _start(fields: Fields) -> Start:
     schema = fields.text("schema")
     if schema != SCHEMA:
         raise FieldError(f"schema is {schema[:40]!r}, and this command reads {SCHEMA!r}")
-    return Start(
-        fields.number("pid"), fields.text("exe", ""), fields.text("version", ""), fields.number("parent", 0)
-    )
+    return Start(fields.number("pid"), fields.text("exe", ""), fields.text("version", ""))
 
 
 def _module(fields: Fields) -> Module:
