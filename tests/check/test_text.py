@@ -204,26 +204,29 @@ def test_without_stacks_and_block_it_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("call", "said", "sentence"),
     [
         (
+            "free",
             "1 bytes were written to 0 bytes after the end of a block of 1 bytes",
             "1 byte was written right behind the end of a block of 1 byte.",
         ),
         (
+            "free",
             "11 bytes were written to 10 bytes after the end of a block of 21 bytes",
             "11 bytes were written to 10 bytes after the end of a block of 21 bytes.",
         ),
         (
+            "the program",
             "the program read at 0x30, 0 bytes outside a block of 48 bytes",
             "The program read at 0x30, right outside a block of 48 bytes.",
         ),
-        ("free got 0x1, which lies elsewhere.", "free got 0x1, which lies elsewhere."),
-        ("", "."),
+        ("free", "free got 0x1, which lies elsewhere.", "free got 0x1, which lies elsewhere."),
+        ("", "", "."),
     ],
 )
-def test_sentences_count_properly(tmp_path: Path, said: str, sentence: str) -> None:
-    found, _, _ = collect(tmp_path / "record", lines(start(), error(sentence=said)))
+def test_sentences_count_properly(tmp_path: Path, call: str, said: str, sentence: str) -> None:
+    found, _, _ = collect(tmp_path / "record", lines(start(), error(sentence=said, call=call)))
     assert words.sentence(found[0]) == sentence
 
 

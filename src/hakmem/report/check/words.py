@@ -78,7 +78,8 @@ def sentence(finding: Finding) -> str:
     said = printable(finding.sentence).strip()
     for found, better in _GRAMMAR:
         said = found.sub(better, said)
-    first = said[:1] if finding.call and said.startswith(finding.call) else said[:1].upper()
+    is_name = finding.call not in ("", "the program") and said.startswith(finding.call)
+    first = said[:1] if is_name else said[:1].upper()
     return f"{first}{said[1:]}{'' if said.endswith('.') else '.'}"
 
 
