@@ -81,8 +81,7 @@ def test_signals_are_passed_on_to_the_program(number: signal.Signals, tmp_path: 
     with subprocess.Popen(
         [*COMMAND, "check", "sh", "-c", trap], env=plain_environment(), stderr=subprocess.PIPE
     ) as process:
-        while not ready.exists():
-            time.sleep(0.02)
+        _await(ready)
         process.send_signal(number)
         process.communicate(timeout=30)
         assert process.returncode == 42
@@ -94,9 +93,10 @@ def test_a_ctrl_c_of_the_terminal_reaches_the_program_once_and_the_report_comes(
     trap = f'trap "echo hit >> {count}" INT; echo > {ready}; {loop}'
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execve(COMMAND[0], [*COMMAND, "check", "sh", "-c", trap], plain_environment())
-    while not ready.exists():
-        time.sleep(0.02)
+        os.execve(
+            COMMAND[0], [*COMMAND, "check", "sh", "-c", trap], plain_environment(TERM="xterm", NO_COLOR="")
+        )
+    _await(ready)
     os.write(terminal, b"\x03")
     seen = b""
     while chunk := _read(terminal):
@@ -105,6 +105,13 @@ def test_a_ctrl_c_of_the_terminal_reaches_the_program_once_and_the_report_comes(
     assert count.read_text() == "hit\n"
     assert b"No memory error was found" in seen
     assert b"\x1b[1m" in seen
+
+
+def _await(file: Path) -> None:
+    until = time.monotonic() + 30
+    while not file.exists():
+        assert time.monotonic() < until, f"{file} did not come"
+        time.sleep(0.02)
 
 
 def _read(terminal: int) -> bytes:

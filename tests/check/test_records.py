@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hakmem.check.lines import RecordError, parse
 from hakmem.check.reader import Reader
-from hakmem.check.records import Error, Leak, Module, RecordError, Stack, Start, parse
+from hakmem.check.records import Error, Leak, Module, Stack, Start
 from hakmem.report.check import data, page, text
 
 from . import made_up

@@ -3,7 +3,8 @@
 Bottom up; none of these prints.
 
 fields        one JSON object, read field by field, with errors that name the field
-records       the lines that the core writes (hakmem-check/1), as typed data
+records       what the core writes (hakmem-check/1), as typed data
+lines         a line of it, made a record
 reader        the file of a running program: whole lines alone, and what could not be read
 processes     whose modules and stacks a record means: processes fork, exec and share one file
 debug_files   where the debug information of a module is

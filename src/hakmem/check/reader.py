@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from hakmem.check.records import Record, RecordError, parse
+from hakmem.check.lines import RecordError, parse
+from hakmem.check.records import Record
 
 _CHUNK_B: Final = 1 << 20
 _LINE_MAX_B: Final = 4 << 20
