@@ -97,6 +97,11 @@ def test_addresses_are_those_of_calls_and_of_the_faulting_instruction(tmp_path: 
     assert [frame.offset for frame in found[0].stacks["detected"]] == [0x10]
 
 
+def test_errors_that_a_process_only_counted_are_known(tmp_path: Path) -> None:
+    _, collector, _ = collect(tmp_path / "record", lines(*simple()[:-1], end(errors=12)))
+    assert [(each.errors, each.untold) for each in collector.programs] == [(1, 11)]
+
+
 def test_an_interpreter_that_cannot_be_read_is_noted(tmp_path: Path) -> None:
     status = {"type": "python", "pid": PID, "version": "3.15.0", "status": "unsupported: too new"}
     found, _, _ = collect(tmp_path / "record", lines(start(), status, error()))

@@ -266,4 +266,5 @@ def _program(process: Process) -> Program:
         live_bytes=end.live_bytes,
         live_blocks=end.live_blocks,
         unguarded=end.unguarded,
+        untold=max(end.errors - process.errors, 0),
     )

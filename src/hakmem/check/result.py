@@ -28,7 +28,7 @@ class Program:
     """A process that was checked. python: "" without an interpreter, "ok", or why its frames are missing.
 
     ended: whether it ended in order, so that its blocks were looked at once more. live: bytes, blocks then.
-    unguarded: blocks that guard mode had no room for.
+    unguarded: blocks that guard mode had no room for. untold: errors that were counted and not recorded.
     """
 
     pid: int
@@ -40,6 +40,7 @@ class Program:
     live_bytes: int = 0
     live_blocks: int = 0
     unguarded: int = 0
+    untold: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hakmem.cli.lab_arguments import STANDARD_OUTPUT, check_writable
 from hakmem.cli.python_malloc import add_python_malloc
 from hakmem.cli.starting import split
 from hakmem.errors import UsageError
-from hakmem.spec.settings import SETTINGS
+from hakmem.spec.settings import SETTINGS, Setting
 
 CONTINUE: Final = "continue"
 LOST: Final = "lost"
@@ -72,16 +72,20 @@ def settings(arguments: Namespace, record: Path) -> dict[str, str]:
     made = settings_of([*arguments.settings, f"check_file={record}"])
     if arguments.leaks is not None or arguments.fail_on_leak:
         made |= settings_of(["check_leaks=1"])
-    for name, id_ in _SETTINGS.items():
+    for name in _SETTINGS:
         value = getattr(arguments, name)
         if value is None:
             continue
-        setting = next(each for each in SETTINGS if each.id == id_)
+        setting = _setting(name)
         try:
             made[setting.env] = setting.show(setting.parse(value))
         except ValueError as error:
             raise UsageError(f"--{name.replace('_', '-')}: {error}") from None
     return made
+
+
+def _setting(option: str) -> Setting:
+    return next(each for each in SETTINGS if each.id == _SETTINGS[option])
 
 
 def _parser() -> Parser:
@@ -136,9 +140,10 @@ def _add_what_is_looked_for(parser: Parser) -> None:
         "--guard",
         nargs="?",
         const="end",
-        choices=("end", "start"),
+        choices=tuple(word for word in _setting("guard").choices if word != "off"),
         help="put each block at the end (or, --guard=start, at the start) of pages of its own: a wrong"
-        " access, reads too, is found at its very instruction; needs more memory",
+        " access, reads too, is found at its very instruction; needs more memory. Blocks keep an alignment of"
+        " 16 bytes, with --guard=exact none, so that the very first byte behind is guarded",
     )
     looked.add_argument(
         "--leaks",
@@ -158,7 +163,7 @@ def _add_what_is_looked_for(parser: Parser) -> None:
         ),
         ("depth", "N", "keep N frames of each stack; fewer cost less time"),
     ):
-        setting = next(each for each in SETTINGS if each.id == _SETTINGS[name])
+        setting = _setting(name)
         looked.add_argument(
             f"--{name}", metavar=metavar, help=f"{words} (default: {setting.show(setting.default)})"
         )

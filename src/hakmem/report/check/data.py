@@ -57,6 +57,7 @@ def _program(program: Program) -> dict[str, Any]:
         "live_bytes": program.live_bytes,
         "live_blocks": program.live_blocks,
         "unguarded": program.unguarded,
+        "untold": program.untold,
     }
 
 

@@ -82,6 +82,8 @@ def _programs(programs: Sequence[Program], running: Collection[int]) -> Iterator
             yield f"{who} did not end by exit: its blocks were not looked at in the end."
         if each.python not in ("", READABLE):
             yield f"{who}: Python frames could not be read: {printable(each.python)}."
+        if each.untold:
+            yield f"{who} made {counted(each.untold, 'further error')}, which it only counted."
         if each.unguarded:
             yield f"{who}: {counted(each.unguarded, 'block')} had no guard pages, for want of mappings."
 
