@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define HAK_ERROR_TEXT(id, text) text,
+#define HAK_ERROR_TEXT(id, text, sentence) text,
 static const char *const hak_error_texts[HAK_ERROR_COUNT] = {HAK_ERRORS(HAK_ERROR_TEXT)};
-#define HAK_ERROR_NAME(id, text) #id,
+#define HAK_ERROR_NAME(id, text, sentence) #id,
 static const char *const hak_error_names[HAK_ERROR_COUNT] = {HAK_ERRORS(HAK_ERROR_NAME)};
 
 void hak_line_text(hak_line_t *line, const char *text) {

@@ -6,7 +6,7 @@
 
 #include "base.h"
 
-#define HAK_ERROR_ID(id, text) HAK_ERROR_##id,
+#define HAK_ERROR_ID(id, text, sentence) HAK_ERROR_##id,
 typedef enum { HAK_ERRORS(HAK_ERROR_ID) HAK_ERROR_COUNT } hak_error_t;
 #undef HAK_ERROR_ID
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hakmem.spec.documents import PAGES
+from hakmem.spec.errors import ERROR_KINDS
 from hakmem.spec.exports import EXPORTS
 from hakmem.spec.generate import header, main, version_script
 from hakmem.spec.settings import SETTINGS
@@ -31,11 +32,12 @@ enum kind { BOOL, INT, SIZE, CHOICE };
              (unsigned long long)(low), (unsigned long long)(high), c ? c : "-"); }
 #define PATH(id, env) printf("path %s %s\n", #id, env);
 #define NAMED(id, text) printf("named %s: %s\n", #id, text);
+#define ERROR(id, text, sentence) printf("error %s: %s: %s\n", #id, text, sentence);
 int main(void) {
     _Static_assert(HAK_TINY_MAX < HAK_MID_MAX && HAK_UNIT_SHIFT < HAK_SUPERSLAB_SHIFT, "order");
     printf("count %d %d\n", HAK_CLASS_COUNT, HAK_CLASSES_PER_DOUBLING);
     HAK_CLASS_TABLE(CLASS) HAK_SETTINGS(SETTING) HAK_PATH_SETTINGS(PATH)
-    HAK_COUNTERS(NAMED) HAK_CLASS_COUNTERS(NAMED) HAK_CALL_COUNTERS(NAMED) HAK_ERRORS(NAMED)
+    HAK_COUNTERS(NAMED) HAK_CLASS_COUNTERS(NAMED) HAK_CALL_COUNTERS(NAMED) HAK_ERRORS(ERROR)
     return 0;
 }
 """
@@ -54,6 +56,9 @@ def test_c_reads_from_the_header_what_the_tables_say(tmp_path: Path, compile_c: 
         f"setting {s.id} {s.env} {kinds.index(s.kind)} {s.default} {s.minimum} {s.maximum}"
         f" {'|'.join(s.choices) or '-'}"
         for s in SETTINGS
+    ]
+    assert [line for line in lines if line.startswith("error")] == [
+        f"error {kind.id}: {kind.message}: {kind.sentence}" for kind in ERROR_KINDS
     ]
 
 

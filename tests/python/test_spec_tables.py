@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hakmem.spec import size_classes as sizes
 from hakmem.spec.counters import CALL_COUNTERS, CLASS_COUNTERS, PROCESS_COUNTERS
-from hakmem.spec.errors import ERROR_KINDS
+from hakmem.spec.errors import ERROR_KINDS, PLACES
 from hakmem.spec.exports import EXPORTS, Family
 from hakmem.spec.flavours import FLAVOURS
 from hakmem.spec.settings import PATH_SETTINGS, SETTINGS, Kind, Setting, format_size
@@ -191,3 +191,8 @@ def test_wrong_values_are_refused_with_what_would_be_right(name: str, text: str)
 @pytest.mark.parametrize(("size_b", "text"), [(0, "0"), (1023, "1023"), (1 << 10, "1K"), (3 << 19, "1536K")])
 def test_sizes_are_shown_in_the_largest_unit_that_divides_them(size_b: int, text: str) -> None:
     assert format_size(size_b) == text
+
+
+def test_sentences_have_the_places_that_the_core_fills() -> None:
+    for kind in ERROR_KINDS:
+        assert set(re.findall(r"\{(\w*)\}", kind.sentence)) <= set(PLACES), kind.id

@@ -102,8 +102,8 @@ def header() -> str:
             ),
             *_list_macro(
                 "HAK_ERRORS",
-                "id, what the line on stderr says",
-                (f"{kind.id}, {_string(kind.message)}" for kind in ERROR_KINDS),
+                "id, what the line on stderr says, the record's sentence",
+                (f"{k.id}, {_string(k.message)}, {_string(k.sentence)}" for k in ERROR_KINDS),
             ),
             "#endif",
             "",

@@ -230,6 +230,79 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         summary="a readable summary on stderr when the program ends",
         detail="`hakmem run --stats` sets it.",
     ),
+    Setting(
+        "check_on_error",
+        Kind.CHOICE,
+        default=0,
+        minimum=0,
+        maximum=1,
+        summary="what follows an error that `check_file` records",
+        detail=(
+            "Debug flavour with `check_file` alone. 'abort' ends the process at the first error; 'continue'"
+            " leaves the block as it is and goes on."
+        ),
+        choices=("abort", "continue"),
+    ),
+    Setting(
+        "check_quarantine",
+        Kind.SIZE,
+        default=64 * MIB,
+        minimum=0,
+        maximum=TIB,
+        summary="bytes of freed blocks that wait, filled with a pattern, before they may be used again",
+        detail=(
+            "Debug flavour with `check_file` alone. Blocks leave in the order in which they were freed. The"
+            " more wait, the later a use after free can still be found; 0 lets none wait."
+        ),
+    ),
+    Setting(
+        "check_guard",
+        Kind.CHOICE,
+        default=0,
+        minimum=0,
+        maximum=2,
+        summary="whether each block lies in system pages of its own, at their end or start",
+        detail=(
+            "Debug flavour with `check_file` alone. An access just past the block ('end') or just before it"
+            " ('start'), and any to a freed block, stops at the instruction that makes it. Each block"
+            " takes 16 KiB of address range and some mappings; when the system's limit on mappings is"
+            " near, further blocks are checked by patterns only, and the record of the end says how many."
+        ),
+        choices=("off", "end", "start"),
+    ),
+    Setting(
+        "check_leaks",
+        Kind.BOOL,
+        default=0,
+        minimum=0,
+        maximum=1,
+        summary="a search for blocks that nothing points to any more when the program ends",
+        detail=(
+            "Debug flavour with `check_file` alone. Data segments, stacks, registers and reachable blocks are"
+            " read word by word; whatever looks like the address of a block keeps it."
+        ),
+    ),
+    Setting(
+        "check_sweep",
+        Kind.INT,
+        default=0,
+        minimum=0,
+        maximum=3_600_000,
+        summary="milliseconds between two looks at every block; 0 looks at the end alone",
+        detail=(
+            "Debug flavour with `check_file` alone. A thread looks at what surrounds live blocks and at the"
+            " pattern in freed ones, so that damage is found before the block is freed or used again."
+        ),
+    ),
+    Setting(
+        "check_stacks",
+        Kind.INT,
+        default=24,
+        minimum=0,
+        maximum=64,
+        summary="frames of the call stacks that are kept for each block; 0 keeps none",
+        detail="Debug flavour with `check_file` alone. Fewer frames cost less time and tell less.",
+    ),
 )
 """Settings with a number, in the order in which people read them."""
 
@@ -239,6 +312,13 @@ PATH_SETTINGS: Final[tuple[PathSetting, ...]] = (
         "file for the statistics, as JSON, when the program ends",
         "%p in the path is the process id, so that children do not overwrite each other's file; - is stderr."
         " `hakmem run --stats=FILE` sets it.",
+    ),
+    PathSetting(
+        "check_file",
+        "file to which errors are added, a line of JSON each; turns the debug flavour's full checks on",
+        "Debug flavour alone; `hakmem check` sets it. Without it that flavour ends the process at the first"
+        " error that it sees, and keeps neither stacks nor redzones. Children add to the same file. A process"
+        " that cannot open it says so and runs without the full checks.",
     ),
 )
 """Settings with a path."""

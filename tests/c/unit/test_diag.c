@@ -54,7 +54,7 @@ static void a_warning_names_its_subject_and_goes_on(void) {
 static void die(void *argument) { hak_fatal(*(hak_error_t *)argument, (const void *)0x1234, "free"); }
 
 static void each_error_names_itself_and_the_pointer_and_aborts(void) {
-#define NAME(id, text) #id,
+#define NAME(id, text, sentence) #id,
     static const char *const names[] = {HAK_ERRORS(NAME)};
 #undef NAME
     for (hak_error_t error = 0; error < HAK_ERROR_COUNT; error++) {
