@@ -1,6 +1,7 @@
 /* one.c -- the whole core as one translation unit, lowest layer first, so that the compiler sees through the layers. */
 #include "counters.c"
 #include "diag.c"
+#include "link.c"
 #include "pattern.c"
 #include "os_linux.c"
 #include "lock.c"
@@ -8,6 +9,7 @@
 #include "options.c"
 #include "size_class.c"
 #include "arena.c"
+#include "state.c"
 #include "span.c"
 #include "stock.c"
 #include "large.c"
@@ -20,6 +22,7 @@
 #include "flow.c"
 #include "upkeep.c"
 #include "guard.c"
+#include "secure.c"
 #include "foreign.c"
 #include "alloc.c"
 #include "stats.c"

@@ -21,6 +21,9 @@ void hak_os_release(void *address, size_t size);
 bool hak_os_address_space_is_limited(void);
 /* Makes reserved pages readable and writable. False: the system refuses; nothing has changed. */
 bool hak_os_commit(void *address, size_t size);
+/* Makes pages inaccessible (what they held may be lost), or accessible again. Where the system has guard pages (Linux 6.13) that
+ * splits no mapping; elsewhere it does, and is refused beyond some thousand at a time. */
+bool hak_os_guard(void *address, size_t size, bool on);
 /* Gives the physical pages back; true: the range reads as zero from now on. */
 bool hak_os_purge(void *address, size_t size);
 typedef enum { HAK_NOT_MOVED, HAK_MOVED, HAK_TARGET_LOST } hak_moved_t;

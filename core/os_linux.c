@@ -16,6 +16,10 @@
 #include "bits.h"
 #include "counters.h"
 
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -77,6 +81,24 @@ bool hak_os_commit(void *address, size_t size) {
     int saved = errno;
     hak_count(HAK_COUNTER_system_commit, 1);
     bool done = mprotect(address, size, PROT_READ | PROT_WRITE) == 0;
+    errno = saved;
+    return done;
+}
+
+/* Where guard pages are unknown, each guard splits a mapping: two more of 65,530, as a rule, that a process may have. */
+enum { GUARDED_MAPPINGS_MAX = 8192 };
+
+bool hak_os_guard(void *address, size_t size, bool on) {
+    static _Atomic bool unknown;
+    static _Atomic int mapped;
+    int saved = errno;
+    hak_count(HAK_COUNTER_system_commit, 1);
+    bool done = !hak_load_relaxed(&unknown) && madvise(address, size, on ? MADV_GUARD_INSTALL : MADV_GUARD_REMOVE) == 0;
+    if (!done && (!on || hak_load_relaxed(&mapped) < GUARDED_MAPPINGS_MAX)) {
+        hak_store_relaxed(&unknown, true);
+        done = mprotect(address, size, on ? PROT_NONE : PROT_READ | PROT_WRITE) == 0;
+        if (done) hak_add_relaxed(&mapped, on ? 1 : -1);
+    }
     errno = saved;
     return done;
 }

@@ -1,5 +1,5 @@
 /* override.c -- the names of the C library and of C++ under which a program finds this allocator.
- * May use: os, alloc, stats, cxx, api. */
+ * May use: os, secure, alloc, stats, cxx, api. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "cxx.h"
 #include "hakmem.h"
 #include "os.h"
+#include "secure.h"
 #include "stats.h"
 
 HAK_EXPORT HAK_FLAT void *malloc(size_t size) { return hak_alloc(size); }
@@ -18,14 +19,14 @@ HAK_EXPORT void *reallocarray(void *block, size_t count, size_t size) { return h
 
 /* cfree was a form of free in glibc before 2.26. */
 HAK_EXPORT void cfree(void *block) { hak_release(block); }
-/* C23. The sizes are hints that this allocator does not need. */
+/* C23. The sizes are hints that this allocator does not need; the secure flavour compares them. */
 HAK_EXPORT void free_sized(void *block, size_t size) {
-    (void)size;
+    if (HAK_SECURE) hak_secure_expect(block, HAK_KIND_MALLOC, size);
     hak_release(block);
 }
 HAK_EXPORT void free_aligned_sized(void *block, size_t alignment, size_t size) {
     (void)alignment;
-    (void)size;
+    if (HAK_SECURE) hak_secure_expect(block, HAK_KIND_MALLOC, size);
     hak_release(block);
 }
 
@@ -121,36 +122,47 @@ static inline void *new_aligned_nothrow(size_t size, size_t alignment) {
     return HAK_LIKELY(block != NULL) ? block : hak_new_nothrow_slow(size, alignment);
 }
 
-#define HAK_NEW(name, parameters, body) \
+/* The secure flavour notes by what kind of call a block was allocated, and compares at the end. */
+static inline void *noted(void *block, hak_kind_t kind) {
+    if (HAK_SECURE && block != NULL) hak_secure_set_kind(block, kind);
+    return block;
+}
+static inline void delete_as(void *block, hak_kind_t kind, size_t size) {
+    if (HAK_SECURE) hak_secure_expect(block, kind, size);
+    hak_release(block);
+}
+
+#define HAK_NEW(name, parameters, body, kind) \
     HAK_EXPORT void *name parameters; \
-    void *name parameters { return body; }
-#define HAK_DELETE(name, parameters) \
+    void *name parameters { return noted(body, HAK_KIND_##kind); }
+/* SIZE_MAX: the size is not known. */
+#define HAK_DELETE(name, parameters, kind, size) \
     HAK_EXPORT void name parameters; \
-    HAK_FLAT void name parameters { hak_release(block); }
+    HAK_FLAT void name parameters { delete_as(block, HAK_KIND_##kind, size); }
 #define HAK_IGNORED __attribute__((unused))
 
-HAK_NEW(_Znwm, (size_t size), new_plain(size))
-HAK_NEW(_Znam, (size_t size), new_plain(size))
-HAK_NEW(_ZnwmRKSt9nothrow_t, (size_t size, HAK_IGNORED const struct nothrow *tag), new_nothrow(size))
-HAK_NEW(_ZnamRKSt9nothrow_t, (size_t size, HAK_IGNORED const struct nothrow *tag), new_nothrow(size))
-HAK_NEW(_ZnwmSt11align_val_t, (size_t size, size_t alignment), new_aligned(size, alignment))
-HAK_NEW(_ZnamSt11align_val_t, (size_t size, size_t alignment), new_aligned(size, alignment))
+HAK_NEW(_Znwm, (size_t size), new_plain(size), NEW)
+HAK_NEW(_Znam, (size_t size), new_plain(size), NEW_ARRAY)
+HAK_NEW(_ZnwmRKSt9nothrow_t, (size_t size, HAK_IGNORED const struct nothrow *tag), new_nothrow(size), NEW)
+HAK_NEW(_ZnamRKSt9nothrow_t, (size_t size, HAK_IGNORED const struct nothrow *tag), new_nothrow(size), NEW_ARRAY)
+HAK_NEW(_ZnwmSt11align_val_t, (size_t size, size_t alignment), new_aligned(size, alignment), NEW_ALIGNED)
+HAK_NEW(_ZnamSt11align_val_t, (size_t size, size_t alignment), new_aligned(size, alignment), NEW_ALIGNED)
 HAK_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t,
-        (size_t size, size_t alignment, HAK_IGNORED const struct nothrow *tag), new_aligned_nothrow(size, alignment))
+        (size_t size, size_t alignment, HAK_IGNORED const struct nothrow *tag), new_aligned_nothrow(size, alignment), NEW_ALIGNED)
 HAK_NEW(_ZnamSt11align_val_tRKSt9nothrow_t,
-        (size_t size, size_t alignment, HAK_IGNORED const struct nothrow *tag), new_aligned_nothrow(size, alignment))
+        (size_t size, size_t alignment, HAK_IGNORED const struct nothrow *tag), new_aligned_nothrow(size, alignment), NEW_ALIGNED)
 
-HAK_DELETE(_ZdlPv, (void *block))
-HAK_DELETE(_ZdaPv, (void *block))
-HAK_DELETE(_ZdlPvRKSt9nothrow_t, (void *block, HAK_IGNORED const struct nothrow *tag))
-HAK_DELETE(_ZdaPvRKSt9nothrow_t, (void *block, HAK_IGNORED const struct nothrow *tag))
-HAK_DELETE(_ZdlPvm, (void *block, HAK_IGNORED size_t size))
-HAK_DELETE(_ZdaPvm, (void *block, HAK_IGNORED size_t size))
-HAK_DELETE(_ZdlPvSt11align_val_t, (void *block, HAK_IGNORED size_t alignment))
-HAK_DELETE(_ZdaPvSt11align_val_t, (void *block, HAK_IGNORED size_t alignment))
-HAK_DELETE(_ZdlPvmSt11align_val_t, (void *block, HAK_IGNORED size_t size, HAK_IGNORED size_t alignment))
-HAK_DELETE(_ZdaPvmSt11align_val_t, (void *block, HAK_IGNORED size_t size, HAK_IGNORED size_t alignment))
+HAK_DELETE(_ZdlPv, (void *block), NEW, SIZE_MAX)
+HAK_DELETE(_ZdaPv, (void *block), NEW_ARRAY, SIZE_MAX)
+HAK_DELETE(_ZdlPvRKSt9nothrow_t, (void *block, HAK_IGNORED const struct nothrow *tag), NEW, SIZE_MAX)
+HAK_DELETE(_ZdaPvRKSt9nothrow_t, (void *block, HAK_IGNORED const struct nothrow *tag), NEW_ARRAY, SIZE_MAX)
+HAK_DELETE(_ZdlPvm, (void *block, HAK_IGNORED size_t size), NEW, size)
+HAK_DELETE(_ZdaPvm, (void *block, HAK_IGNORED size_t size), NEW_ARRAY, size)
+HAK_DELETE(_ZdlPvSt11align_val_t, (void *block, HAK_IGNORED size_t alignment), NEW_ALIGNED, SIZE_MAX)
+HAK_DELETE(_ZdaPvSt11align_val_t, (void *block, HAK_IGNORED size_t alignment), NEW_ALIGNED, SIZE_MAX)
+HAK_DELETE(_ZdlPvmSt11align_val_t, (void *block, HAK_IGNORED size_t size, HAK_IGNORED size_t alignment), NEW_ALIGNED, size)
+HAK_DELETE(_ZdaPvmSt11align_val_t, (void *block, HAK_IGNORED size_t size, HAK_IGNORED size_t alignment), NEW_ALIGNED, size)
 HAK_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t,
-           (void *block, HAK_IGNORED size_t alignment, HAK_IGNORED const struct nothrow *tag))
+           (void *block, HAK_IGNORED size_t alignment, HAK_IGNORED const struct nothrow *tag), NEW_ALIGNED, SIZE_MAX)
 HAK_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t,
-           (void *block, HAK_IGNORED size_t alignment, HAK_IGNORED const struct nothrow *tag))
+           (void *block, HAK_IGNORED size_t alignment, HAK_IGNORED const struct nothrow *tag), NEW_ALIGNED, SIZE_MAX)

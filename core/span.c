@@ -186,12 +186,25 @@ static void count_superslabs(hak_counter_t counter, size_t unit, size_t units) {
     if (end > first) hak_count(counter, (end - first) / HAK_SUPERSLAB_UNITS);
 }
 
+/* New units join the pool. In the secure flavour the last unit of each superslab does not, but for those inside the first
+ * `units`, and cannot be accessed. */
+static void pool_add(size_t first, size_t count, size_t units) {
+    size_t end = first + count, from = first;
+    for (size_t least = units; HAK_SECURE && from < end; least = 1) {
+        size_t stop = hak_min(hak_round_up(from + least + 1, HAK_SUPERSLAB_UNITS), end);
+        pool_merge(from, stop - 1 - from, 0, 0);
+        hak_os_guard(hak_unit_address(stop - 1), HAK_UNIT_SIZE, true);
+        from = stop;
+    }
+    if (!HAK_SECURE) pool_merge(first, count, 0, 0);
+}
+
 static bool grow(size_t units) {
     size_t count;
-    size_t first = hak_arena_grow(units, &count);
+    size_t first = hak_arena_grow(units + (HAK_SECURE ? 1 : 0), &count);
     if (first == 0) return false;
     hak_count(HAK_COUNTER_superslabs_made, (count + HAK_SUPERSLAB_UNITS - 1) / HAK_SUPERSLAB_UNITS);
-    pool_merge(first, count, 0, 0);
+    pool_add(first, count, units);
     return true;
 }
 

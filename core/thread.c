@@ -8,6 +8,7 @@
 #include "diag.h"
 #include "options.h"
 #include "os.h"
+#include "state.h"
 
 _Thread_local _Atomic(hak_cache_t *) hak_cache_fast = &hak_cache_empty;
 /* NULL before the first call; the empty cache after the thread's end. */
@@ -146,6 +147,7 @@ static bool open_once(void) {
     static bool options_read; /* a failed try is repeated, its warnings are not */
     if (!options_read) hak_options_read();
     options_read = true;
+    if (HAK_SECURE) hak_state_open();
     if (!hak_arena_open(hak_options.arena_max, (hak_huge_t)hak_options.huge_pages)) return false;
     registry.chunk = (char *)&first_cache;
     registry.chunk_end = registry.chunk + sizeof first_cache;

@@ -222,6 +222,28 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         ),
     ),
     Setting(
+        "zero_on_free",
+        Kind.BOOL,
+        default=0,
+        minimum=0,
+        maximum=1,
+        summary="whether freed blocks are cleared whole",
+        detail=(
+            "Secure flavour alone. What a program leaves in freed memory cannot be read from it then, and a write to"
+            " any byte of a freed block up to 256 KiB is found when the block is handed out again. Without it the first 128"
+            " bytes are cleared and looked at."
+        ),
+    ),
+    Setting(
+        "check_kinds",
+        Kind.BOOL,
+        default=1,
+        minimum=0,
+        maximum=1,
+        summary="whether delete must fit new, delete[] new[], and sizes and alignments those of the block",
+        detail="Secure flavour alone. 0 is for programs that pair them wrongly and cannot be mended.",
+    ),
+    Setting(
         "stats",
         Kind.BOOL,
         default=0,
