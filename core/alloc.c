@@ -9,6 +9,7 @@
 #include "guard.h"
 #include "os.h"
 #include "pattern.h"
+#include "sampled.h"
 #include "secure.h"
 
 enum {
@@ -89,7 +90,18 @@ static void *given(void *block) {
     return block;
 }
 
+/* A guarded block in place of one for which the thread went past its cache, now and then. */
+static void *sampled(size_t size) {
+    if (HAK_LIKELY(hak_sampled_bytes == 0) || size > HAK_SAMPLED_MAX) return NULL;
+    hak_cache_t *cache = hak_thread_cache();
+    if (cache == NULL) return NULL;
+    const hak_bin_t *bin = &cache->bins[hak_class_of(size)];
+    return bin->head != NULL ? hak_sampled_alloc_trapped(size) : hak_sampled_alloc(size, hak_max(bin->limit, 1));
+}
+
 static HAK_NOINLINE void *alloc_slow(size_t size) {
+    void *guarded = HAK_SECURE || HAK_DEBUG ? NULL : sampled(size);
+    if (HAK_UNLIKELY(guarded != NULL)) return guarded;
     if (size <= HAK_WIDE_MAX) return given(small_alloc(hak_class_of(size)));
     if (size > PTRDIFF_MAX) return no_memory();
     bool zero;
@@ -193,6 +205,11 @@ static void small_release(unsigned c, void *block) {
 static void release_found(void *block) {
     if (HAK_UNLIKELY(!hak_arena_holds(block))) {
         int saved = errno;
+        if (hak_sampled_holds(block)) {
+            hak_sampled_free(block, "free");
+            errno = saved;
+            return;
+        }
         if (!hak_outside_free(block) && !hak_foreign_free(block)) hak_fatal(HAK_ERROR_foreign_pointer, block, "free");
         errno = saved;
         return;
@@ -339,6 +356,7 @@ static size_t arena_size(const void *block, const char *doing) {
 
 static size_t size_of(const void *block, const char *doing) {
     if (HAK_LIKELY(hak_arena_holds(block))) return arena_size(block, doing);
+    if (hak_sampled_holds(block)) return hak_sampled_size(block, doing);
     size_t size = hak_outside_size(block);
     if (size == 0 && !hak_foreign_size(block, &size)) hak_fatal(HAK_ERROR_foreign_pointer, block, doing);
     return size;
@@ -404,10 +422,10 @@ void *hak_resize(void *block, size_t size) {
     bool in_arena = hak_arena_holds(block);
     bool large = in_arena && hak_page_map_class(hak_unit_of(block)) == HAK_CLASS_LARGE;
     if (large && size > HAK_MID_MAX) return resize_large(block, old_size, size);
-    if (!in_arena && hak_outside_size(block) == 0) return hak_foreign_resize(block, size);
+    if (!in_arena && !hak_sampled_holds(block) && hak_outside_size(block) == 0) return hak_foreign_resize(block, size);
     /* A block that stays at least half full stays where it is. */
     size_t room = HAK_SECURE && in_arena ? hak_secure_capacity(block) : old_size;
-    if (size <= room && size >= room / 2) {
+    if (size <= room && size >= room / 2 && !hak_sampled_holds(block)) {
         if (HAK_SECURE && in_arena) hak_secure_resize(block, size);
         return block;
     }
@@ -437,6 +455,7 @@ static void search_cache(hak_cache_t *cache, void *context) {
 
 bool hak_owns_block(const void *block) {
     if (block == NULL) return false;
+    if (hak_sampled_holds(block)) return hak_sampled_is_live(block);
     if (!hak_arena_holds(block)) return hak_outside_size(block) != 0;
     if (HAK_DEBUG) return hak_guard_is_live(block);
     if (HAK_SECURE) return hak_secure_is_live(block);

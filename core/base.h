@@ -54,7 +54,7 @@ enum {
 #define HAK_SUPERSLAB_SIZE ((size_t)1 << HAK_SUPERSLAB_SHIFT)
 #define HAK_SUPERSLAB_UNITS ((size_t)1 << (HAK_SUPERSLAB_SHIFT - HAK_UNIT_SHIFT))
 
-/* A chain of free blocks that moves as one; link.h says how they are linked. */
+/* A chain of free blocks that moves as one; chain.h says how they are linked. */
 typedef struct hak_chain {
     void *head;
     uint32_t count;

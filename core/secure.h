@@ -1,5 +1,5 @@
 /* secure.h -- what the secure flavour checks in every call.
- * May use: base, bits, atomic, diag, link, os, options, size_class, arena, state, span, large.
+ * May use: base, bits, atomic, diag, chain, os, options, size_class, arena, state, span, large.
  *
  * Behind the requested bytes of a live block stands a canary, and in blocks above 1 KiB another at the end, which is what an
  * underrun of the next block meets. A block that is handed out must have the state of a free one of its class, its second word

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "callers.h"
+
 enum { CARVED_MAX = 4096 / HAK_BLOCK_ALIGN };
 
 /* Steele and others, Fast splittable pseudorandom number generators, OOPSLA 2014: the finalizer. */
@@ -41,6 +43,15 @@ void hak_state_carve(unsigned c, char *first, uint32_t count, hak_chain_t *out) 
         next = block;
     }
     *out = (hak_chain_t){next, count};
+}
+
+bool hak_state_fault(const void *address, int write, hak_place_t at) {
+    if (!hak_arena_holds(address)) return false;
+    hak_callers_t here;
+    hak_callers_find(at, &here);
+    hak_callers_tell("accessed", &here);
+    hak_tell(write != 0 ? HAK_ERROR_out_of_bounds_write : HAK_ERROR_out_of_bounds_read, address, "access");
+    return true;
 }
 
 void hak_state_retire(size_t unit, size_t units) {

@@ -1,6 +1,6 @@
 /* state.h -- the secure flavour's table of states: which blocks are live, which free, beside the descriptors and out of
  * reach of blocks.
- * May use: base, bits, atomic, diag, link, os, options, size_class, arena.
+ * May use: base, bits, atomic, diag, chain, os, callers, options, size_class, arena.
  *
  * A byte for each 16 bytes of the arena, of which those at the start of a block count. 0: no block was ever handed out from
  * here. 1 ... 127: a free block of that class. From 128 on: a live block; the low bits are the kind of call that allocated it and,
@@ -14,7 +14,7 @@
 #define HAK_STATE_H
 
 #include "arena.h"
-#include "link.h"
+#include "chain.h"
 #include "options.h"
 
 enum {
@@ -43,6 +43,9 @@ static inline uint64_t hak_load_word(const void *at) {
     __builtin_memcpy(&word, at, sizeof word);
     return word;
 }
+
+/* A fault in the arena, where guards are; false if `address` is elsewhere. */
+bool hak_state_fault(const void *address, int write, hak_place_t at);
 
 /* Blocks of class `c` were carved: `count` of them from `first` on. Their order in the list is random. */
 void hak_state_carve(unsigned c, char *first, uint32_t count, hak_chain_t *out);

@@ -1,5 +1,5 @@
 /* transfer.h -- the transfer cache: whole batches on their way between threads, in a shard for each processor.
- * May use: base, bits, atomic, counters, diag, link, os, lock, shard, size_class.
+ * May use: base, bits, atomic, counters, diag, chain, os, lock, shard, size_class.
  *
  * A batch is a chain that moves as one; its count stands in the second word of its first block. A thread puts batches into its
  * processor's shard and takes them from there, last in first out a class, so that lock, list and blocks stay in that
@@ -8,7 +8,7 @@
 #ifndef HAK_TRANSFER_H
 #define HAK_TRANSFER_H
 
-#include "link.h"
+#include "chain.h"
 #include "shard.h"
 #include "size_class.h"
 

@@ -222,6 +222,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         ),
     ),
     Setting(
+        "guard_sample",
+        Kind.INT,
+        default=0,
+        minimum=0,
+        maximum=1_000_000_000,
+        summary="one allocation in about so many is placed between guard pages; 0 is off",
+        detail=(
+            "Release and count flavours. Errors with such a block are found when they happen, with the callers"
+            " of malloc and free. What the fast path does is not counted: see docs/reference/guard-sampling.md."
+        ),
+    ),
+    Setting(
         "zero_on_free",
         Kind.BOOL,
         default=0,

@@ -1,10 +1,10 @@
-/* link.h -- how free blocks are linked: a block's first word leads to the next.
+/* chain.h -- how free blocks are linked: a block's first word leads to the next.
  * May use: base, diag.
  * In the secure flavour the link is mixed with a secret of the process and the block's own address, and multiplied, so that a
  * change of any byte shows in the bits that are zero in every address; what does not decode ends the process before it is
  * followed. The second word is zero, but for the count of a batch in its first block, which is mixed too. */
-#ifndef HAK_LINK_H
-#define HAK_LINK_H
+#ifndef HAK_CHAIN_H
+#define HAK_CHAIN_H
 
 #include "diag.h"
 

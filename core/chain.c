@@ -1,4 +1,4 @@
-#include "link.h"
+#include "chain.h"
 
 uint64_t hak_link_secret;
 
