@@ -48,7 +48,7 @@ static bool follows_call(const unsigned char code[BEFORE]) {
 #endif
 }
 
-void hak_callers_find(hak_place_t from, hak_callers_t *callers) {
+void hak_callers_find(hak_where_t from, hak_callers_t *callers) {
     uintptr_t words[64];
     callers->count = 0;
     callers->thread = hak_os_thread();

@@ -17,7 +17,7 @@ typedef struct hak_callers {
 } hak_callers_t;
 
 /* The calling thread's, from a place in it outwards. */
-void hak_callers_find(hak_place_t from, hak_callers_t *callers);
+void hak_callers_find(hak_where_t from, hak_callers_t *callers);
 /* "hakmem:   <title> by thread N: FILE+0xOFFSET ..." on stderr; safe in a signal handler. */
 void hak_callers_tell(const char *title, const hak_callers_t *callers);
 

@@ -56,13 +56,13 @@ bool hak_os_try_read(uintptr_t from, void *to, size_t size);
 uint32_t hak_os_thread(void);
 
 /* Where a thread is: the instruction that a signal struck (0: none), and an address below which its frames end. */
-typedef struct hak_place {
+typedef struct hak_where {
     uintptr_t pc;
     const void *frame;
-} hak_place_t;
+} hak_where_t;
 /* Calls `handle` when an access to memory faults; what it does not know goes on to the handler that the program had. *write:
  * 1, 0, or -1 where the processor does not tell. */
-typedef bool (*hak_fault_handler_t)(const void *address, int write, hak_place_t at);
+typedef bool (*hak_fault_handler_t)(const void *address, int write, hak_where_t at);
 void hak_os_on_fault(hak_fault_handler_t handle);
 
 void hak_os_wait(_Atomic uint32_t *word, uint32_t value);

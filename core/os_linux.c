@@ -220,20 +220,20 @@ static hak_fault_handler_t fault_handler;
 static struct sigaction fault_before[2]; /* SIGSEGV, SIGBUS */
 
 /* Page-fault error code, Intel SDM 4.7: bit 1 is set for a write. */
-static hak_place_t struck(const void *context, int *write) {
+static hak_where_t struck(const void *context, int *write) {
 #if defined(__x86_64__)
     const greg_t *registers = ((const ucontext_t *)context)->uc_mcontext.gregs;
     *write = (registers[REG_ERR] & 2) != 0;
-    return (hak_place_t){(uintptr_t)registers[REG_RIP], (const void *)registers[REG_RSP]};
+    return (hak_where_t){(uintptr_t)registers[REG_RIP], (const void *)registers[REG_RSP]};
 #else
     *write = -1;
-    return (hak_place_t){0, context};
+    return (hak_where_t){0, context};
 #endif
 }
 
 static void on_fault(int signal, siginfo_t *info, void *context) {
     int saved = errno, write;
-    hak_place_t at = struck(context, &write);
+    hak_where_t at = struck(context, &write);
     bool known = info->si_code > 0 && fault_handler(info->si_addr, write, at);
     struct sigaction *before = &fault_before[signal == SIGBUS];
     errno = saved;

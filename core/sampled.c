@@ -65,7 +65,7 @@ static void *place_sampled(size_t size, const void *frame) {
     char *block = (dice >> 40 & 1) != 0 ? start : start + guarded.room - rounded;
     memset(block + size, FENCE, rounded - size);
     *slot = (slot_t){.block = block, .size = size, .live = true};
-    hak_callers_find((hak_place_t){0, frame}, &slot->allocated);
+    hak_callers_find((hak_where_t){0, frame}, &slot->allocated);
     return block;
 }
 
@@ -112,7 +112,7 @@ void hak_sampled_free(void *block, const char *doing) {
     slot_t *slot = live_slot(block, doing);
     slot->live = false;
     hak_unlock(&guarded.lock);
-    hak_callers_find((hak_place_t){0, __builtin_frame_address(0)}, &slot->freed);
+    hak_callers_find((hak_where_t){0, __builtin_frame_address(0)}, &slot->freed);
     size_t number = number_of(block);
     bool closed = hak_os_guard(start_of(number), guarded.room, true);
     hak_lock_for(&guarded.lock, HAK_LOCK_outside);
@@ -128,7 +128,7 @@ bool hak_sampled_is_live(const void *block) {
 }
 
 /* The error that a fault at `address` is: the slot is its own, or the one whose block is nearer. */
-static bool sampled_fault(const void *address, int write, hak_place_t at) {
+static bool sampled_fault(const void *address, int write, hak_where_t at) {
     if (!hak_sampled_holds(address)) return guarded.also != NULL && guarded.also(address, write, at);
     size_t number = number_of(address);
     const slot_t *slot = &guarded.slots[number];

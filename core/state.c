@@ -45,7 +45,7 @@ void hak_state_carve(unsigned c, char *first, uint32_t count, hak_chain_t *out) 
     *out = (hak_chain_t){next, count};
 }
 
-bool hak_state_fault(const void *address, int write, hak_place_t at) {
+bool hak_state_fault(const void *address, int write, hak_where_t at) {
     if (!hak_arena_holds(address)) return false;
     hak_callers_t here;
     hak_callers_find(at, &here);

@@ -45,7 +45,7 @@ static inline uint64_t hak_load_word(const void *at) {
 }
 
 /* A fault in the arena, where guards are; false if `address` is elsewhere. */
-bool hak_state_fault(const void *address, int write, hak_place_t at);
+bool hak_state_fault(const void *address, int write, hak_where_t at);
 
 /* Blocks of class `c` were carved: `count` of them from `first` on. Their order in the list is random. */
 void hak_state_carve(unsigned c, char *first, uint32_t count, hak_chain_t *out);
