@@ -29,7 +29,7 @@ BIN := $(VENV)/bin
 PACKAGE_SOURCES := pyproject.toml CMakeLists.txt $(shell find cmake core include src workloads -type f \
   -not -name '*.pyc' 2>/dev/null) $(wildcard README.md LICENSE)
 PYTHON_SOURCES := $(wildcard src tests examples tools)
-PYTHON_TESTS := $(wildcard tests/python tests/model tests/lab tests/spin tests/real)
+PYTHON_TESTS := $(wildcard tests/python tests/model tests/lab tests/spin tests/safety tests/real)
 
 # The first Python that is new enough; a shim that stands for no version fails this and is passed over.
 CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
@@ -77,7 +77,7 @@ test-c: setup
 	else echo "skipped: C tests, tests/c does not exist"; fi
 
 test-python: setup
-	@for directory in tests/python tests/model tests/lab tests/spin tests/real; do \
+	@for directory in tests/python tests/model tests/lab tests/spin tests/safety tests/real; do \
 	  [ -d $$directory ] || echo "skipped: $$directory does not exist"; done
 	$(BIN)/python -m pytest $(PYTHON_TESTS)
 

@@ -1,8 +1,8 @@
 """Which memory errors an allocator finds, and when: one program an error and size, each on each allocator.
 
-The program (tests/safety/errors.c) says how far it got; how it ended and what it printed tells the rest. Nothing
-here knows the words of an allocator: an error counts as found if the process said something on stderr and
-aborted, or if it left a record of an error in the file named by HAKMEM_CHECK_FILE.
+The program (tests/safety/errors.c) says how far it got; how it ended and what it printed tells the rest.
+Nothing here knows the words of an allocator: an error counts as found if the process said something on
+stderr and aborted, or if it left a record of an error in the file named by HAKMEM_CHECK_FILE.
 """
 
 import json
@@ -30,8 +30,9 @@ _FLAGS: Final = ("-std=gnu11", "-O0", "-g", "-fno-builtin", "-Wall", "-Wextra", 
 class Outcome(StrEnum):
     """What became of an error.
 
-    AT_ONCE: reported in the call, or at the instruction, that made it. LATER: reported afterwards. CRASHED: the
-    process ended by a signal, or hung, without a report. MISSED: the program ended as if nothing had happened.
+    AT_ONCE: reported in the call, or at the instruction, that made it. LATER: reported afterwards.
+    CRASHED: the process ended by a signal, or hung, without a report. MISSED: the program ended as if
+    nothing had happened.
     """
 
     AT_ONCE = "at once"

@@ -62,9 +62,9 @@ def _group(outcomes: Mapping[str, Mapping[Case, Outcome]], columns: Sequence[str
 def legend() -> str:
     """What the signs mean."""
     sizes = ", ".join(map(_size, SIZES))
+    at_once, later, crashed, missed = (_SIGNS[outcome] for outcome in Outcome)
     return (
-        f"{_SIGNS[Outcome.AT_ONCE]} reported in the call or at the instruction that made it, "
-        f"{_SIGNS[Outcome.LATER]} reported later, {_SIGNS[Outcome.CRASHED]} the process crashed or hung without "
-        f"a report, {_SIGNS[Outcome.MISSED]} nothing happened. Six signs are the sizes {sizes}, in this order; "
-        "one sign is an error without a size."
+        f"{at_once} reported in the call or at the instruction that made it, {later} reported later,"
+        f" {crashed} the process crashed or hung without a report, {missed} nothing happened. Six signs are"
+        f" the sizes {sizes}, in this order; one sign is an error without a size."
     )

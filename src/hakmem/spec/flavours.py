@@ -29,7 +29,10 @@ FLAVOURS: Final[tuple[Flavour, ...]] = (
         "count", 1, "libhakmem-count.so", "release with counters in every call, for rates and never for time"
     ),
     Flavour(
-        "secure", 2, "libhakmem-secure.so", "checks of every free, canaries and guards, for production; some 40 % slower"
+        "secure",
+        2,
+        "libhakmem-secure.so",
+        "checks of every free, canaries and guards, for production; some 40 % slower",
     ),
     Flavour("debug", 3, "libhakmem-debug.so", "every check in every call, to find memory errors; slow"),
 )

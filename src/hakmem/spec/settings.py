@@ -229,8 +229,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         maximum=1_000_000_000,
         summary="one allocation in about so many is placed between guard pages; 0 is off",
         detail=(
-            "Release and count flavours. Errors with such a block are found when they happen, with the callers"
-            " of malloc and free. What the fast path does is not counted: see docs/reference/guard-sampling.md."
+            "Release and count flavours. Errors with such a block are found when they happen, with the"
+            " callers of malloc and free. The fast path counts nothing, so the rate is an estimate:"
+            " docs/reference/guard-sampling.md."
         ),
     ),
     Setting(
@@ -241,9 +242,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         maximum=1,
         summary="whether freed blocks are cleared whole",
         detail=(
-            "Secure flavour alone. What a program leaves in freed memory cannot be read from it then, and a write to"
-            " any byte of a freed block up to 256 KiB is found when the block is handed out again. Without it the first 128"
-            " bytes are cleared and looked at."
+            "Secure flavour alone. What a program left in freed memory cannot be read from it then, and a"
+            " write to any byte of a freed block up to 256 KiB is found when the block is handed out again."
+            " Without it that holds for the first 16 bytes."
         ),
     ),
     Setting(
