@@ -156,11 +156,12 @@ void hak_sampled_open(hak_fault_handler_t also) {
     if (hak_options.guard_sample != 0) {
         size_t page = hak_os_page_size();
         guarded.room = hak_round_up(HAK_SAMPLED_MAX, page);
-        guarded.stride = guarded.room + page;
-        size_t bytes = SLOTS * guarded.stride + page;
-        char *region = hak_os_map(NULL, bytes);
+        guarded.stride = 2 * guarded.room; /* so that starts and ends are as aligned as a class's blocks can be asked to be */
+        size_t bytes = SLOTS * guarded.stride + guarded.room;
+        char *mapped = hak_os_map(NULL, bytes + guarded.room);
+        char *region = (char *)hak_round_up((uintptr_t)mapped, guarded.room);
         guarded.slots = hak_os_map(NULL, hak_round_up((SLOTS + 2) * sizeof *guarded.slots, page));
-        if (region != NULL && guarded.slots != NULL && hak_os_guard(region, bytes, true)) {
+        if (mapped != NULL && guarded.slots != NULL && hak_os_guard(region, bytes, true)) {
             for (uint32_t i = 1; i <= SLOTS; i++) give_back(i);
             hak_sampled_base = (uintptr_t)region;
             hak_sampled_bytes = bytes;
