@@ -92,16 +92,29 @@ bool hak_os_commit(void *address, size_t size) {
 /* Where guard pages are unknown, each guard splits a mapping: two more of 65,530, as a rule, that a process may have. */
 enum { GUARDED_MAPPINGS_MAX = 8192 };
 
+static bool protect(void *address, size_t size, bool on) {
+    return mprotect(address, size, on ? PROT_NONE : PROT_READ | PROT_WRITE) == 0;
+}
+
 bool hak_os_guard(void *address, size_t size, bool on) {
-    static _Atomic bool unknown;
+    static _Atomic bool unknown; /* some, such as locked pages, take no guard pages: both kinds may be there */
     static _Atomic int mapped;
     int saved = errno;
     hak_count(HAK_COUNTER_system_commit, 1);
-    bool done = !hak_load_relaxed(&unknown) && madvise(address, size, on ? MADV_GUARD_INSTALL : MADV_GUARD_REMOVE) == 0;
-    if (!done && (!on || hak_load_relaxed(&mapped) < GUARDED_MAPPINGS_MAX)) {
-        hak_store_relaxed(&unknown, true);
-        done = mprotect(address, size, on ? PROT_NONE : PROT_READ | PROT_WRITE) == 0;
-        if (done) hak_add_relaxed(&mapped, on ? 1 : -1);
+    bool done = false;
+    if (!on) {
+        done = madvise(address, size, MADV_GUARD_REMOVE) == 0;
+        if (hak_load_relaxed(&mapped) > 0) {
+            done = protect(address, size, false);
+            hak_sub_relaxed(&mapped, 1);
+        }
+    } else if (!hak_load_relaxed(&unknown)) {
+        done = madvise(address, size, MADV_GUARD_INSTALL) == 0;
+        if (!done) hak_store_relaxed(&unknown, true);
+    }
+    if (on && !done && hak_load_relaxed(&mapped) < GUARDED_MAPPINGS_MAX) {
+        done = protect(address, size, true);
+        if (done) hak_add_relaxed(&mapped, 1);
     }
     errno = saved;
     return done;
