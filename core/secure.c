@@ -64,7 +64,7 @@ static size_t checked_size(const char *block, unsigned c, const char *doing) {
     size_t bytes = class_bytes(block, c);
     size_t size = is_tiny(c) ? bytes - HAK_CANARY - (*hak_state(block) & HAK_STATE_SLACK) : *size_word(block);
     bool whole = !has_canary(block, c, size) || hak_load_word(block + size) == canary_at(block, c, size);
-    if (!is_tiny(c) && c != HAK_CLASS_LARGE) whole = whole && hak_load_word(block + bytes - HAK_CANARY) == hak_canary(block);
+    if (hak_state_has_last(c)) whole = whole && hak_load_word(block + bytes - HAK_CANARY) == hak_canary(block);
     if (!whole) hak_fatal(HAK_ERROR_overrun, block, doing);
     return size;
 }
@@ -96,7 +96,7 @@ void hak_secure_give(void *block, unsigned c, size_t size) {
         bool start = !coarse || (uintptr_t)block % COARSE_ALIGN == 0;
         if (!hak_arena_holds(block) || !start || *hak_state(block) != c) fatal_state(block);
         if (((const uint64_t *)block)[1] != 0) fatal_written(block);
-        if (hak_options.zero_on_free != 0) check_clear(block, hak_classes[c].size - (coarse ? HAK_CANARY : 0));
+        if (hak_options.zero_on_free != 0) check_clear(block, hak_classes[c].size - (hak_state_has_last(c) ? HAK_CANARY : 0));
     }
     mark(block, c, size, HAK_KIND_MALLOC);
 }
@@ -109,10 +109,8 @@ void hak_secure_take(void *block, const char *doing) {
         hak_secure_leave_large(block);
         return;
     }
-    if (!is_tiny(c)) {
-        *size_word(block) = 0;
-        hak_store_word((char *)block + hak_classes[c].size - HAK_CANARY, hak_canary(block));
-    }
+    if (!is_tiny(c)) *size_word(block) = 0;
+    if (hak_state_has_last(c)) hak_store_word((char *)block + hak_classes[c].size - HAK_CANARY, hak_canary(block));
     *hak_state(block) = (uint8_t)c;
 }
 

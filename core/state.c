@@ -23,7 +23,6 @@ void hak_state_open(void) {
 void hak_state_carve(unsigned c, char *first, uint32_t count, hak_chain_t *out) {
     static _Atomic uint64_t drawn;
     size_t bytes = hak_classes[c].size;
-    bool coarse = c > HAK_TINY_CLASSES;
     uint64_t random = mix(hak_add_relaxed(&drawn, HAK_LINK_FACTOR) ^ hak_link_secret);
     uint16_t order[CARVED_MAX];
     for (uint32_t i = 0; i < count; i++) {
@@ -33,7 +32,7 @@ void hak_state_carve(unsigned c, char *first, uint32_t count, hak_chain_t *out) 
         random = random * 0xD1342543DE82EF95u + 1;
         char *block = first + i * bytes;
         if (hak_options.zero_on_free != 0) memset(block, 0, bytes);
-        if (coarse) hak_store_word(block + bytes - HAK_CANARY, hak_canary(block));
+        if (hak_state_has_last(c)) hak_store_word(block + bytes - HAK_CANARY, hak_canary(block));
         *hak_state(block) = (uint8_t)c;
     }
     void *next = NULL;

@@ -7,8 +7,8 @@
  * for tiny blocks, what it has beyond the requested size. Other blocks are at least 1 KiB and have the requested size behind
  * their state. A byte is written without a lock by whoever owns the block; two frees of it within a few nanoseconds may
  * both succeed, and then the second malloc finds a live block.
- * With `zero_on_free` set all of a free block is zero but its links; without it what is behind them is left as it was. Blocks
- * above 1 KiB have a canary in their last word, free or live.
+ * With `zero_on_free` set all of a free block is zero but its links; without it what is behind them is left as it was. Mid
+ * blocks have a canary in their last word, free or live.
  * Invariant: a block of class c on any list has state c; a live one has 128 or more. */
 #ifndef HAK_STATE_H
 #define HAK_STATE_H
@@ -46,6 +46,9 @@ static inline uint64_t hak_load_word(const void *at) {
 
 /* A fault in the arena, where guards are; false if `address` is elsewhere. */
 bool hak_state_fault(const void *address, int write, hak_where_t at);
+
+/* Whether blocks of class `c` end with a canary, free or live. Wide blocks would touch a page for it. */
+static inline bool hak_state_has_last(unsigned c) { return c > HAK_TINY_CLASSES && c < HAK_CLASS_COUNT && !hak_class_is_wide(c); }
 
 /* Blocks of class `c` were carved: `count` of them from `first` on. Their order in the list is random. */
 void hak_state_carve(unsigned c, char *first, uint32_t count, hak_chain_t *out);
