@@ -90,9 +90,9 @@ static void *(*volatile resize)(void *, size_t) = realloc;
 static void (*volatile give)(void *) = free;
 static char *blocks[1000];
 int main(int count, char **arguments) {
-    (void)count;
+    if (count != 3) return 2;
     const char *error = arguments[1];
-    for (int i = 0; i < 300000; i++) {
+    for (int i = 0; i < atoi(arguments[2]); i++) {
         char *old = blocks[i % 1000];
         if (old != NULL) {
             for (int k = 0; k < 100; k++) if (old[k] != 'x') return 3;
@@ -126,7 +126,12 @@ def run_sampled(sampled: Path, error: str, every: int) -> subprocess.CompletedPr
         "HAKMEM_GUARD_SAMPLE": str(every),
     }
     return subprocess.run(
-        [sampled, error], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [sampled, error, str(min(300_000, 3000 * every or 300_000))],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
