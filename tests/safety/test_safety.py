@@ -102,9 +102,9 @@ int main(int count, char **arguments) {
         }
         char *block = blocks[i % 1000] = take(90);
         memset(block, 'x', 90);
-        blocks[i % 1000] = block = resize(block, 100);
-        memset(block, 'x', 100);
-        if (strcmp(error, "overrun") == 0) ((volatile char *)block)[100] = 'y';
+        blocks[i % 1000] = block = resize(block, 200);
+        memset(block, 'x', 200);
+        if (strcmp(error, "overrun") == 0) ((volatile char *)block)[200] = 'y';
     }
     puts("end");
     return 0;
