@@ -44,6 +44,13 @@
 #define HAK_NOT_IN_RESULT(value) ((void)0)
 #endif
 
+/* Whose call instructions the stack's return addresses follow; otherwise x86's. */
+#if defined(__aarch64__)
+#define HAK_ARM64 1
+#else
+#define HAK_ARM64 0
+#endif
+
 enum {
     HAK_CACHE_LINE = 64,
     HAK_BLOCK_ALIGN = 16,

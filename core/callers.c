@@ -31,10 +31,10 @@ static bool is_own(uintptr_t pc) { return pc >= (uintptr_t)__ehdr_start && pc < 
 
 /* Intel SDM, CALL: E8 and four bytes, or FF /2 with its address in registers or memory. Arm ARM: BL, BLR. */
 static bool follows_call(const unsigned char code[BEFORE]) {
-#if defined(__aarch64__)
-    uint32_t word = (uint32_t)code[4] | (uint32_t)code[5] << 8 | (uint32_t)code[6] << 16 | (uint32_t)code[7] << 24;
-    return (word & 0xFC000000u) == 0x94000000u || (word & 0xFFFFFC1Fu) == 0xD63F0000u;
-#else
+    if (HAK_ARM64) {
+        uint32_t word = (uint32_t)code[4] | (uint32_t)code[5] << 8 | (uint32_t)code[6] << 16 | (uint32_t)code[7] << 24;
+        return (word & 0xFC000000u) == 0x94000000u || (word & 0xFFFFFC1Fu) == 0xD63F0000u;
+    }
     if (code[3] == 0xE8) return true;
     for (int length = 2; length <= 7; length++) {
         const unsigned char *at = code + BEFORE - length;
@@ -45,7 +45,6 @@ static bool follows_call(const unsigned char code[BEFORE]) {
         }
     }
     return false;
-#endif
 }
 
 void hak_callers_find(hak_where_t from, hak_callers_t *callers) {
