@@ -7,6 +7,7 @@
 #   make test    every test; it says what it skips
 #   make test-slow   the core on aarch64, under an emulator
 #   make bench   the standard suite against Debian's allocators, into docs/results; run it alone (EFFORT=--quick, --full)
+#   make safety  every memory error on every flavour, into docs/results
 #   make soak    a server for half an hour: limits and creeping memory, into docs/results (SECONDS=, THREADS=)
 #   make lint    formatting, style and types
 #   make docs    the generated reference pages
@@ -15,7 +16,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup build demo test test-c test-python test-slow bench soak lint format docs clean
+.PHONY: setup build demo test test-c test-python test-slow bench safety soak lint format docs clean
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= 2
@@ -28,7 +29,7 @@ BIN := $(VENV)/bin
 PACKAGE_SOURCES := pyproject.toml CMakeLists.txt $(shell find cmake core include src workloads -type f \
   -not -name '*.pyc' 2>/dev/null) $(wildcard README.md LICENSE)
 PYTHON_SOURCES := $(wildcard src tests examples tools)
-PYTHON_TESTS := $(wildcard tests/python tests/model tests/lab tests/spin tests/real tests/stack tests/check)
+PYTHON_TESTS := $(wildcard tests/python tests/model tests/lab tests/spin tests/safety tests/real tests/stack tests/check)
 
 # The first Python that is new enough; a shim that stands for no version fails this and is passed over.
 CANDIDATES := python3 python3.14 python3.13 python3.12 python3.11
@@ -76,7 +77,7 @@ test-c: setup
 	else echo "skipped: C tests, tests/c does not exist"; fi
 
 test-python: setup
-	@for directory in tests/python tests/model tests/lab tests/spin tests/real tests/stack tests/check; do \
+	@for directory in tests/python tests/model tests/lab tests/spin tests/safety tests/real tests/stack tests/check; do \
 	  [ -d $$directory ] || echo "skipped: $$directory does not exist"; done
 	$(BIN)/python -m pytest $(PYTHON_TESTS)
 
@@ -86,6 +87,9 @@ test-slow: setup
 bench: setup
 	@tools/install-test-programs
 	$(BIN)/hakmem bench $(EFFORT) --json docs/results/standard.json --html docs/results/standard.html
+
+safety: setup
+	$(BIN)/python tools/safety --out docs/results/safety.md
 
 soak: setup
 	$(BIN)/hakmem soak --seconds $(SECONDS) --threads $(THREADS) \

@@ -3,20 +3,23 @@
 set(CMAKE_THREAD_PREFER_PTHREAD ON)
 find_package(Threads REQUIRED)
 
-# The numbers are those of core/base.h; 2 is kept for the secure flavour.
+# The numbers are those of core/base.h.
 set(HAKMEM_NUMBER_release 0)
 set(HAKMEM_NUMBER_count 1)
+set(HAKMEM_NUMBER_secure 2)
 set(HAKMEM_NUMBER_debug 3)
 set(HAKMEM_FLAGS_release -O3 -g1)
 set(HAKMEM_FLAGS_count -O3 -g1)
+set(HAKMEM_FLAGS_secure -O3 -g1)
 set(HAKMEM_FLAGS_debug -O2 -g)
 set(HAKMEM_FILE_release hakmem)
 set(HAKMEM_FILE_count hakmem-count)
+set(HAKMEM_FILE_secure hakmem-secure)
 set(HAKMEM_FILE_debug hakmem-debug)
 
 function(hakmem_flavour_options target flavour)
   if(NOT DEFINED HAKMEM_NUMBER_${flavour})
-    message(FATAL_ERROR "HAKMEM has no flavour ${flavour}: it has release, count and debug.")
+    message(FATAL_ERROR "HAKMEM has no flavour ${flavour}: it has release, count, secure and debug.")
   endif()
   set(flags ${HAKMEM_FLAGS_${flavour}} ${HAKMEM_C_FLAGS} ${HAKMEM_SANITIZE_FLAGS})
   set(build_info "${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION} ${CMAKE_SYSTEM_PROCESSOR}:"

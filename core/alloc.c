@@ -9,6 +9,8 @@
 #include "guard.h"
 #include "os.h"
 #include "pattern.h"
+#include "sampled.h"
+#include "secure.h"
 
 enum {
     LITTLE_PART = 8, /* a block that grows by less than one part in so many will grow again */
@@ -88,7 +90,18 @@ static void *given(void *block) {
     return block;
 }
 
+/* A guarded block in place of one for which the thread went past its cache, now and then. */
+static void *sampled(size_t size) {
+    if (HAK_LIKELY(hak_sampled_bytes == 0) || size > HAK_SAMPLED_MAX) return NULL;
+    hak_cache_t *cache = hak_thread_cache();
+    if (cache == NULL) return NULL;
+    const hak_bin_t *bin = &cache->bins[hak_class_of(size)];
+    return bin->head != NULL ? hak_sampled_alloc_trapped(size) : hak_sampled_alloc(size, hak_max(bin->limit, 1));
+}
+
 static HAK_NOINLINE void *alloc_slow(size_t size) {
+    void *guarded = HAK_SECURE || HAK_DEBUG ? NULL : sampled(size);
+    if (HAK_UNLIKELY(guarded != NULL)) return guarded;
     if (size <= HAK_WIDE_MAX) return given(small_alloc(hak_class_of(size)));
     if (size > PTRDIFF_MAX) return no_memory();
     bool zero;
@@ -122,7 +135,51 @@ static inline void *alloc_inline(size_t size) {
     return alloc_from(offset, size);
 }
 
-void *hak_alloc(size_t size) { return alloc_inline(size); }
+/* A block that the secure flavour hands out for `size` bytes. */
+static void *checked(void *block, unsigned c, size_t size) {
+    if (block != NULL && hak_arena_holds(block)) hak_secure_give(block, c, size);
+    return block;
+}
+
+static void *checked_large(size_t size, size_t alignment, bool *zero) {
+    if (size > PTRDIFF_MAX) return no_memory();
+    return checked(given(large_alloc(hak_max(size, 1), alignment, zero)), HAK_CLASS_LARGE, size);
+}
+
+static HAK_NOINLINE void *checked_slow(size_t size) {
+    bool zero;
+    if (size > HAK_WIDE_MAX - HAK_CANARY) return checked_large(size, 1, &zero);
+    unsigned c = hak_class_of(size + HAK_CANARY);
+    return checked(alloc_inline(size + HAK_CANARY), c, size);
+}
+
+/* A block popped off a bin that does not look as it must, or has to be looked at whole. */
+static HAK_NOINLINE void *checked_closely(void *block, unsigned c, size_t size) {
+    hak_next(block); /* looks at the link */
+    return checked(block, c, size);
+}
+
+/* As alloc_inline, for tiny blocks, with what hak_secure_give does. */
+static inline void *checked_alloc(size_t size) {
+    if (HAK_UNLIKELY(size > HAK_TINY_MAX - HAK_CANARY)) return checked_slow(size);
+    size_t offset = (size + HAK_CANARY + HAK_BLOCK_ALIGN - 1) & ~(size_t)(HAK_BLOCK_ALIGN - 1);
+    hak_bin_t *bin = hak_bin_at(hak_thread_fast(), offset);
+    void *block = bin->head;
+    if (HAK_UNLIKELY(block == NULL)) return checked_slow(size);
+    uint64_t next = hak_link_decode(block);
+    uint8_t *state = hak_state(block);
+    uint64_t wrong = (next & HAK_LINK_NEVER) | (*state ^ offset / HAK_BLOCK_ALIGN) | hak_link_second(block);
+    bin->head = (void *)next;
+    bin->room++;
+    if (HAK_UNLIKELY((wrong | hak_options.zero_on_free) != 0)) {
+        return checked_closely(block, (unsigned)(offset / HAK_BLOCK_ALIGN), size);
+    }
+    *state = (uint8_t)(HAK_STATE_LIVE | (offset - HAK_CANARY - size));
+    hak_store_word((char *)block + size, hak_canary(block));
+    return block;
+}
+
+void *hak_alloc(size_t size) { return HAK_SECURE ? checked_alloc(size) : alloc_inline(size); }
 
 static void small_release(unsigned c, void *block) {
     hak_cache_t *cache = hak_thread_cache_to_free();
@@ -148,6 +205,11 @@ static void small_release(unsigned c, void *block) {
 static void release_found(void *block) {
     if (HAK_UNLIKELY(!hak_arena_holds(block))) {
         int saved = errno;
+        if (hak_sampled_holds(block)) {
+            hak_sampled_free(block, "free");
+            errno = saved;
+            return;
+        }
         if (!hak_outside_free(block) && !hak_foreign_free(block)) hak_fatal(HAK_ERROR_foreign_pointer, block, "free");
         errno = saved;
         return;
@@ -213,32 +275,70 @@ static inline void release_inline(void *block) {
     release_slow(block, NULL);
 }
 
-void hak_release(void *block) { release_inline(block); }
+/* What is outside the arena is checked when it is released. */
+static HAK_NOINLINE void checked_release_slow(void *block, const char *doing) {
+    if (hak_arena_holds(block)) hak_secure_take(block, doing);
+    release_inline(block);
+}
+
+static inline void checked_release(void *block) {
+    uintptr_t base = hak_arena_base();
+    size_t distance = (uintptr_t)block - base;
+    if (HAK_UNLIKELY(distance >= hak_read_hot(&hak_arena.size))) {
+        checked_release_slow(block, "free");
+        return;
+    }
+    size_t offset = hak_load_relaxed((hak_page_map_entry_t *)(base - HAK_PAGE_MAP_SPAN) + (distance >> HAK_UNIT_SHIFT));
+    uint8_t *state = &hak_arena.states[distance / HAK_BLOCK_ALIGN];
+    size_t size = offset - HAK_CANARY - (*state & HAK_STATE_SLACK);
+    /* Class 0 and those that are not tiny leave here, and all that is wrong, to be named. */
+    if (HAK_UNLIKELY((*state & HAK_STATE_LIVE) == 0 || (uintptr_t)block % HAK_BLOCK_ALIGN != 0 || offset - 1 >= HAK_TINY_MAX ||
+                     hak_load_word((char *)block + size) != hak_canary(block) || hak_options.zero_on_free != 0)) {
+        checked_release_slow(block, "free");
+        return;
+    }
+    *state = (uint8_t)(offset / HAK_BLOCK_ALIGN);
+    hak_bin_t *bin = hak_bin_at(hak_thread_fast(), offset);
+    if (HAK_UNLIKELY(hak_count_down_hot(&bin->room) < 0)) {
+        release_slow(block, bin);
+        return;
+    }
+    hak_set_next(block, bin->head);
+    bin->head = block;
+}
+
+void hak_release(void *block) {
+    if (HAK_SECURE) checked_release(block);
+    else release_inline(block);
+}
 
 void *hak_alloc_zero(size_t count, size_t size) {
     size_t bytes;
     if (HAK_UNLIKELY(__builtin_mul_overflow(count, size, &bytes)) || bytes > PTRDIFF_MAX) return no_memory();
     if (bytes <= HAK_MID_MAX) {
-        void *block = alloc_inline(bytes);
+        void *block = hak_alloc(bytes);
         return block == NULL ? NULL : memset(block, 0, bytes);
     }
     bool zero;
-    void *block = given(large_alloc(bytes, 1, &zero));
+    void *block = HAK_SECURE ? checked_large(bytes, 1, &zero) : given(large_alloc(bytes, 1, &zero));
     if (block != NULL && !zero) memset(block, 0, bytes);
     return block;
 }
 
 void *hak_alloc_aligned(size_t alignment, size_t size) {
-    if (alignment <= HAK_BLOCK_ALIGN) return alloc_inline(size);
+    if (alignment <= HAK_BLOCK_ALIGN) return hak_alloc(size);
     if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX) return no_memory();
     /* A class whose size is a multiple of the alignment has aligned blocks, since slabs start at units. */
-    size_t rounded = hak_round_up(hak_max(size, 1), alignment);
+    size_t least = HAK_SECURE ? size + HAK_CANARY : hak_max(size, 1);
+    size_t rounded = hak_round_up(least, alignment);
     if (alignment <= HAK_UNIT_SIZE && rounded <= HAK_WIDE_MAX) {
         unsigned c = hak_class_of(rounded);
         while (c < HAK_CLASS_COUNT && hak_classes[c].size % alignment != 0) c++;
+        if (c < HAK_CLASS_COUNT && HAK_SECURE) return checked(alloc_inline(hak_classes[c].size), c, size);
         if (c < HAK_CLASS_COUNT) return alloc_inline(hak_classes[c].size);
     }
     bool zero;
+    if (HAK_SECURE) return checked_large(size, alignment, &zero);
     return given(large_alloc(hak_max(size, 1), alignment, &zero));
 }
 
@@ -247,6 +347,7 @@ static size_t arena_size(const void *block, const char *doing) {
     size_t unit = hak_unit_of(block);
     unsigned c = hak_page_map_class(unit);
     if (HAK_DEBUG) hak_guard_check(block, doing);
+    if (HAK_SECURE) return hak_secure_size(block, doing);
     if (c == 0) hak_fatal(HAK_ERROR_invalid_pointer, block, doing);
     if (c != HAK_CLASS_LARGE) return hak_classes[c].size;
     if (block != hak_unit_address(unit)) hak_fatal(HAK_ERROR_interior_pointer, block, doing);
@@ -255,6 +356,7 @@ static size_t arena_size(const void *block, const char *doing) {
 
 static size_t size_of(const void *block, const char *doing) {
     if (HAK_LIKELY(hak_arena_holds(block))) return arena_size(block, doing);
+    if (hak_sampled_holds(block)) return hak_sampled_size(block, doing);
     size_t size = hak_outside_size(block);
     if (size == 0 && !hak_foreign_size(block, &size)) hak_fatal(HAK_ERROR_foreign_pointer, block, doing);
     return size;
@@ -265,7 +367,8 @@ size_t hak_size(const void *block) { return block == NULL ? 0 : size_of(block, "
 /* A block that grows beyond mid sizes becomes a span, which grows in place from then on. */
 static void *alloc_to_resize(size_t old_size, size_t size) {
     bool zero;
-    return size > old_size && size > HAK_MID_MAX ? given(large_alloc(size, 1, &zero)) : alloc_inline(size);
+    if (size <= old_size || size <= HAK_MID_MAX) return hak_alloc(size);
+    return HAK_SECURE ? checked_large(size, 1, &zero) : given(large_alloc(size, 1, &zero));
 }
 
 static void *resize_by_copy(void *block, size_t old_size, size_t size) {
@@ -277,19 +380,23 @@ static void *resize_by_copy(void *block, size_t old_size, size_t size) {
         return block; /* a block that cannot become smaller is large enough */
     }
     memcpy(fresh, block, hak_min(old_size, size));
-    release_inline(block);
+    if (HAK_SECURE) checked_release_slow(block, "realloc");
+    else release_inline(block);
     return fresh;
 }
 
 static void *resize_large(void *block, size_t old_size, size_t size) {
     size_t unit = hak_unit_of(block);
     if (hak_large_resize(unit, size)) {
+        if (HAK_SECURE) hak_secure_resize(block, size);
         hak_upkeep(hak_thread_cache());
         return block;
     }
     /* Another thread may get the old span before the move has returned. */
     if (HAK_DEBUG) hak_guard_take(block, "realloc");
+    if (HAK_SECURE) hak_secure_leave_large(block);
     void *moved = hak_large_move(unit, size);
+    if (HAK_SECURE) hak_secure_give(moved != NULL ? moved : block, HAK_CLASS_LARGE, moved != NULL ? size : old_size);
     if (HAK_DEBUG) hak_guard_give(moved != NULL ? moved : block);
     if (moved == NULL) return resize_by_copy(block, old_size, size);
     hak_upkeep(hak_thread_cache());
@@ -315,10 +422,16 @@ void *hak_resize(void *block, size_t size) {
     bool in_arena = hak_arena_holds(block);
     bool large = in_arena && hak_page_map_class(hak_unit_of(block)) == HAK_CLASS_LARGE;
     if (large && size > HAK_MID_MAX) return resize_large(block, old_size, size);
-    if (!in_arena && hak_outside_size(block) == 0) return hak_foreign_resize(block, size);
+    if (!in_arena && !hak_sampled_holds(block) && hak_outside_size(block) == 0) return hak_foreign_resize(block, size);
     /* A block that stays at least half full stays where it is. */
-    if (size <= old_size && size >= old_size / 2) return block;
-    return resize_by_copy(block, old_size, with_room_to_grow(old_size, size));
+    size_t room = HAK_SECURE && in_arena ? hak_secure_capacity(block) : old_size;
+    if (size <= room && size >= room / 2 && !hak_sampled_holds(block)) {
+        if (HAK_SECURE && in_arena) hak_secure_resize(block, size);
+        return block;
+    }
+    void *fresh = resize_by_copy(block, old_size, with_room_to_grow(old_size, size));
+    if (HAK_SECURE && fresh != NULL && hak_arena_holds(fresh)) hak_secure_resize(fresh, size);
+    return fresh;
 }
 
 void *hak_resize_array(void *block, size_t count, size_t size) {
@@ -342,8 +455,10 @@ static void search_cache(hak_cache_t *cache, void *context) {
 
 bool hak_owns_block(const void *block) {
     if (block == NULL) return false;
+    if (hak_sampled_holds(block)) return hak_sampled_is_live(block);
     if (!hak_arena_holds(block)) return hak_outside_size(block) != 0;
     if (HAK_DEBUG) return hak_guard_is_live(block);
+    if (HAK_SECURE) return hak_secure_is_live(block);
     size_t unit = hak_unit_of(block);
     unsigned c = hak_page_map_class(unit);
     if (c == 0 || c == HAK_CLASS_LARGE) return c != 0 && block == hak_unit_address(unit);

@@ -1,5 +1,5 @@
 /* alloc.h -- malloc, free, calloc, realloc and the aligned calls, whatever their doors are called.
- * May use: everything up to upkeep, guard and foreign.
+ * May use: everything up to upkeep, guard, secure, foreign and sampled.
  * The only layer that sets errno, but for the doors' own checks of alignments. All functions behave as their C and POSIX
  * namesakes; free keeps errno. */
 #ifndef HAK_ALLOC_H

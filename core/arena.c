@@ -5,8 +5,8 @@
 hak_arena_t hak_arena;
 
 enum {
-    TABLE_COUNT = HAK_DEBUG ? 4 : 3,
-    LIVE_BITS = HAK_DEBUG ? 1 << (HAK_UNIT_SHIFT - 4) : 0, /* a unit's live bits */
+    TABLE_COUNT = HAK_DEBUG || HAK_SECURE ? 4 : 3,
+    LIVE_BITS = (HAK_DEBUG ? 1 : HAK_SECURE ? 8 : 0) << (HAK_UNIT_SHIFT - 4), /* a unit's live bits, or states */
 };
 
 #define MIB ((size_t)1 << 20)
@@ -18,7 +18,7 @@ enum {
 #define SMALL_HEAP_BYTES (32 * MIB)  /* below this no huge pages, so that a small process stays small */
 #define IN_GIB (576 * MIB)           /* base, page map and dirty bits lie in one GiB, which saves the system's tables a page */
 /* So that the descriptors of a whole reservation fit between its page map and its base. */
-#define WHOLE_MAX_BYTES (HAK_DEBUG ? 16 * GIB : 64 * GIB)
+#define WHOLE_MAX_BYTES (HAK_SECURE ? 4 * GIB : HAK_DEBUG ? 16 * GIB : 64 * GIB)
 
 /* One table: its first byte and how many bits each unit has in it. */
 typedef struct table {

@@ -1,7 +1,7 @@
 /* arena.h -- the address range that holds every superslab, its units, and the tables that describe them.
  * May use: base, bits, atomic, diag, os, size_class.
  *
- *   [ live bits (debug) | unit descriptors | dirty bits | page map ][ units 0, 1, 2 ... committed | reserved | claimed ]
+ *   [ live bits (debug), states (secure) | unit descriptors | dirty bits | page map ][ units 0, 1, 2 ... committed | reserved | claimed ]
  *                                     HAK_PAGE_MAP_SPAN below base ^ base
  *
  * The range is claimed by position only: a place far from where the system puts mappings is chosen, and reserved step by
@@ -38,7 +38,10 @@ typedef struct hak_unit {
     _Atomic uint32_t head; /* first unit of the span */
     _Atomic uint8_t kind;
     _Atomic uint8_t class; /* of a slab's head; changes under that class's lock only */
-    uint8_t listed;        /* slab: on its class's list; guarded by the class lock */
+    union {
+        uint8_t listed;  /* slab: on its class's list; guarded by the class lock */
+        uint8_t guarded; /* large, secure flavour: its last unit is inaccessible */
+    };
     uint8_t age_listed;    /* free span: on the list of dirty spans; guarded by the span lock */
     uint32_t units;        /* length of the span */
     uint32_t previous, next; /* neighbours in the list of slabs with room, or of free spans of like size; 0 ends it */
@@ -61,7 +64,11 @@ typedef struct hak_arena {
     _Atomic size_t size; /* bytes from base that are committed; 0 before initialisation */
     hak_unit_t *units;
     _Atomic uint64_t *dirty; /* a bit a unit: its pages may be resident and not zero */
-    _Atomic uint64_t *live; /* debug flavour: a bit for each 16 bytes; see guard.h */
+    /* For each 16 bytes: debug, a bit (guard.h); secure, a byte (secure.h). */
+    union {
+        _Atomic uint64_t *live;
+        uint8_t *states;
+    };
     size_t committed_units; /* units below are committed, or foreign and stepped over; the tables cover them */
     size_t frontier_units;  /* where the next commit begins: the same, or behind a foreign mapping */
     size_t reserved_units;  /* from the frontier on, units up to here are reserved */

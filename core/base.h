@@ -19,6 +19,7 @@
 #endif
 #define HAK_DEBUG (HAK_FLAVOUR == HAK_FLAVOUR_DEBUG)
 #define HAK_COUNT (HAK_FLAVOUR == HAK_FLAVOUR_COUNT)
+#define HAK_SECURE (HAK_FLAVOUR == HAK_FLAVOUR_SECURE)
 
 /* 1 in a test build whose marked places give the processor away (preempt.h). */
 #ifndef HAK_PREEMPT
@@ -52,6 +53,13 @@
 #define HAK_NOT_IN_RESULT(value) ((void)0)
 #endif
 
+/* Whose call instructions the stack's return addresses follow; otherwise x86's. */
+#if defined(__aarch64__)
+#define HAK_ARM64 1
+#else
+#define HAK_ARM64 0
+#endif
+
 enum {
     HAK_CACHE_LINE = 64,
     HAK_BLOCK_ALIGN = 16,
@@ -62,13 +70,10 @@ enum {
 #define HAK_SUPERSLAB_SIZE ((size_t)1 << HAK_SUPERSLAB_SHIFT)
 #define HAK_SUPERSLAB_UNITS ((size_t)1 << (HAK_SUPERSLAB_SHIFT - HAK_UNIT_SHIFT))
 
-/* A chain of free blocks that moves as one. Inside a chain each block's first word is the next block. */
+/* A chain of free blocks that moves as one; chain.h says how they are linked. */
 typedef struct hak_chain {
     void *head;
     uint32_t count;
 } hak_chain_t;
-
-static inline void *hak_next(const void *block) { return *(void *const *)block; }
-static inline void hak_set_next(void *block, void *next) { *(void **)block = next; }
 
 #endif

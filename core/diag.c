@@ -58,7 +58,7 @@ void hak_warn(const char *text, const char *name) {
     hak_line_write(&line, STDERR_FILENO);
 }
 
-HAK_COLD _Noreturn void hak_fatal(hak_error_t error, const void *pointer, const char *doing) {
+HAK_COLD void hak_tell(hak_error_t error, const void *pointer, const char *doing) {
     hak_line_t line = {.length = 0};
     hak_line_text(&line, "hakmem: ");
     hak_line_text(&line, doing);
@@ -70,6 +70,10 @@ HAK_COLD _Noreturn void hak_fatal(hak_error_t error, const void *pointer, const 
     hak_line_text(&line, hak_error_names[error]);
     hak_line_text(&line, "]");
     hak_line_write(&line, STDERR_FILENO);
+}
+
+HAK_COLD _Noreturn void hak_fatal(hak_error_t error, const void *pointer, const char *doing) {
+    hak_tell(error, pointer, doing);
     if (HAK_DEBUG && hak_fatal_told != NULL) hak_fatal_told(error, pointer);
     abort();
 }

@@ -26,7 +26,9 @@ void hak_line_write(hak_line_t *line, int fd);
 
 /* "hakmem: <text> <name>" as a warning; the process goes on. */
 void hak_warn(const char *text, const char *name);
-/* Names the error, the pointer and what was being done, then aborts. */
+/* Names the error, the pointer and what was being done. */
+void hak_tell(hak_error_t error, const void *pointer, const char *doing);
+/* The same, then aborts. */
 _Noreturn void hak_fatal(hak_error_t error, const void *pointer, const char *doing);
 /* If set, called between the line and the end; debug flavour. */
 extern void (*hak_fatal_told)(hak_error_t error, const void *pointer);

@@ -8,6 +8,7 @@
 enum {
     MOVE_BYTES = 256 * 1024, /* from here on moving pages costs less than copying them */
     MOVES_MAX = 10000,       /* each leaves up to two mappings more, and the system has a limit (65,530 as a rule) */
+    GUARD_NS = 200000,       /* secure flavour: guards of large blocks cost some 2 % of the time at most */
     REFUSAL_COST = 100,      /* a refused move counts as so many: some kernels refuse blocks of several mappings */
 };
 
@@ -71,7 +72,30 @@ size_t hak_outside_bytes(void) { return hak_load_relaxed(&outside.bytes); }
 
 static _Atomic uint64_t very_large_ms; /* when the last very large block was made */
 
-static size_t units_of(size_t size) { return (size + HAK_UNIT_SIZE - 1) >> HAK_UNIT_SHIFT; }
+static size_t units_of(size_t size) { return ((size + HAK_UNIT_SIZE - 1) >> HAK_UNIT_SHIFT) + HAK_LARGE_GUARD_UNITS; }
+
+/* Makes the unit behind a large block inaccessible, or accessible again before the span changes hands. */
+static void set_guard(size_t unit, bool on) {
+    hak_unit_t *head = hak_unit(unit);
+    head->guarded = hak_os_guard(hak_unit_address(unit + head->units - 1), HAK_UNIT_SIZE, on) && on;
+}
+
+/* That is a system call of a microsecond or two: blocks that follow each other faster than GUARD_NS do without. */
+static void place_guard(size_t unit) {
+    static _Atomic uint64_t next_ns;
+    if (!HAK_SECURE) return;
+    uint64_t now_ns = hak_os_now_ns();
+    hak_unit(unit)->guarded = false;
+    if (hak_unit(unit)->units <= HAK_WIDE_MAX / HAK_UNIT_SIZE || now_ns < hak_load_relaxed(&next_ns)) return;
+    hak_store_relaxed(&next_ns, now_ns + GUARD_NS);
+    set_guard(unit, true);
+}
+
+static bool remove_guard(size_t unit) {
+    bool guarded = HAK_SECURE && hak_unit(unit)->guarded;
+    if (guarded) set_guard(unit, false);
+    return guarded;
+}
 
 void *hak_large_alloc(size_t size, size_t alignment, bool *zero) {
     size_t units = hak_max(units_of(size), 1);
@@ -80,6 +104,7 @@ void *hak_large_alloc(size_t size, size_t alignment, bool *zero) {
         *zero = true;
         return outside_alloc(size, alignment);
     }
+    place_guard(unit);
     hak_page_map_set(unit, 1, HAK_CLASS_LARGE);
     if (size >= hak_options.large_threshold) hak_store_relaxed(&very_large_ms, hak_os_now_ms());
     hak_count(HAK_COUNTER_large_allocs, 1);
@@ -98,18 +123,21 @@ static uint64_t stamp_of(size_t bytes) {
 void hak_large_free(size_t unit) {
     size_t units = hak_unit(unit)->units;
     hak_page_map_set(unit, 1, 0);
+    remove_guard(unit);
     hak_count(HAK_COUNTER_large_frees, 1);
     hak_stock_give(unit, units, stamp_of(units << HAK_UNIT_SHIFT));
 }
 
 bool hak_large_resize(size_t unit, size_t size) {
     size_t have = hak_unit(unit)->units, want = hak_max(units_of(size), 1);
-    if (want < have) {
-        hak_span_shorten(unit, want, stamp_of((have - want) << HAK_UNIT_SHIFT));
-        return true;
-    }
-    bool zero;
-    return want == have || hak_stock_extend(unit, want, &zero);
+    if (want == have) return true;
+    bool zero, done = true;
+    bool guarded = remove_guard(unit);
+    if (want < have) hak_span_shorten(unit, want, stamp_of((have - want) << HAK_UNIT_SHIFT));
+    else done = hak_stock_extend(unit, want, &zero);
+    if (done) place_guard(unit);
+    else if (guarded) set_guard(unit, true);
+    return done;
 }
 
 void *hak_large_move(size_t unit, size_t size) {
@@ -130,6 +158,7 @@ void *hak_large_move(size_t unit, size_t size) {
     }
     hak_add_relaxed(&moves, 1);
     hak_page_map_set(unit, 1, 0);
+    remove_guard(unit);
     hak_count(HAK_COUNTER_large_frees, 1);
     hak_stock_give(unit, 0, 0); /* what was moved away left zero pages */
     return to;

@@ -6,11 +6,16 @@
 
 #include "stock.h"
 
+/* In the secure flavour the last unit of a large block's span cannot be accessed, and does not count as part of the block. */
+enum { HAK_LARGE_GUARD_UNITS = HAK_SECURE ? 1 : 0 };
+
 /* NULL if there is no memory. `alignment` is a power of two. *zero: every byte is zero. */
 void *hak_large_alloc(size_t size, size_t alignment, bool *zero);
 /* `unit` is the first unit of a live large block. */
 void hak_large_free(size_t unit);
-static inline size_t hak_large_size(size_t unit) { return (size_t)hak_unit(unit)->units << HAK_UNIT_SHIFT; }
+static inline size_t hak_large_size(size_t unit) {
+    return (size_t)(hak_unit(unit)->units - HAK_LARGE_GUARD_UNITS) << HAK_UNIT_SHIFT;
+}
 /* Makes a block longer or shorter where it is; false if that is not possible. */
 bool hak_large_resize(size_t unit, size_t size);
 /* Moves the pages of a large block to a new, larger one without copying; NULL if that is not possible. */

@@ -60,7 +60,7 @@ static void read_reached(const hak_record_t *record) {
     }
 }
 
-static uintptr_t is_own(uintptr_t address, uintptr_t *next) {
+static uintptr_t own_range(uintptr_t address, uintptr_t *next) {
     uintptr_t from = (uintptr_t)leaks.waiting, to = from + leaks.blocks * sizeof *leaks.waiting;
     if (address - from < to - from) return to;
     if (from > address && from < *next) *next = from;
@@ -88,7 +88,7 @@ static void mark_and_group(void) {
     hak_witness_forget_calls();
     /* The heap's own range and tables hold no pointers of the program but those in blocks. */
     uintptr_t skip_from = (uintptr_t)hak_arena.live, skip_to = hak_arena_base() + hak_load_relaxed(&hak_arena.size);
-    hak_world_visit(skip_from, skip_to, is_own, look_at, NULL);
+    hak_world_visit(skip_from, skip_to, own_range, look_at, NULL);
     while (leaks.waiting_count != 0) read_reached(leaks.waiting[--leaks.waiting_count]);
     hak_record_visit(add_to_group, NULL);
 }

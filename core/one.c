@@ -1,6 +1,7 @@
 /* one.c -- the whole core as one translation unit, lowest layer first, so that the compiler sees through the layers. */
 #include "counters.c"
 #include "diag.c"
+#include "chain.c"
 #include "pattern.c"
 #include "os_linux.c"
 #if HAK_DEBUG
@@ -21,8 +22,11 @@
 #include "python_frames.c"
 #include "stack.c"
 #endif
+#include "callers.c"
+#include "sampled.c"
 #include "size_class.c"
 #include "arena.c"
+#include "state.c"
 #include "span.c"
 #include "stock.c"
 #include "large.c"
@@ -35,6 +39,7 @@
 #include "flow.c"
 #include "upkeep.c"
 #include "guard.c"
+#include "secure.c"
 #include "foreign.c"
 #include "alloc.c"
 #if HAK_DEBUG

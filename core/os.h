@@ -23,6 +23,9 @@ bool hak_os_address_space_is_limited(void);
 bool hak_os_commit(void *address, size_t size);
 /* Takes all access rights from pages, whose contents stay. False: the system refuses; some may have lost them. */
 bool hak_os_forbid(void *address, size_t size);
+/* Makes pages inaccessible (what they held may be lost), or accessible again. Where the system has guard pages (Linux 6.13) that
+ * splits no mapping; elsewhere it does, and is refused beyond some thousand at a time. */
+bool hak_os_guard(void *address, size_t size, bool on);
 /* Gives the physical pages back; true: the range reads as zero from now on. */
 bool hak_os_purge(void *address, size_t size);
 typedef enum { HAK_NOT_MOVED, HAK_MOVED, HAK_TARGET_LOST } hak_moved_t;
@@ -66,6 +69,19 @@ hak_registers_t hak_os_registers(const void *signal_context);
 uintptr_t hak_os_stack_end(uintptr_t sp);
 /* Debug flavour: whether the instruction that a fault struck was about to write; the handler's third argument. */
 bool hak_os_struck_writing(const void *signal_context);
+/* Copies memory of this process that may be unreadable; false if any byte of it is. */
+bool hak_os_try_read(uintptr_t from, void *to, size_t size);
+uint32_t hak_os_thread(void);
+
+/* Where a thread is: the instruction that a signal struck (0: none), and an address below which its frames end. */
+typedef struct hak_where {
+    uintptr_t pc;
+    const void *frame;
+} hak_where_t;
+/* Calls `handle` when an access to memory faults; what it does not know goes on to the handler that the program had. *write:
+ * 1, 0, or -1 where the processor does not tell. */
+typedef bool (*hak_fault_handler_t)(const void *address, int write, hak_where_t at);
+void hak_os_on_fault(hak_fault_handler_t handle);
 
 void hak_os_wait(_Atomic uint32_t *word, uint32_t value);
 void hak_os_wake(_Atomic uint32_t *word);

@@ -4,18 +4,26 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "bits.h"
 #include "counters.h"
 
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -84,6 +92,37 @@ bool hak_os_commit(void *address, size_t size) {
 bool hak_os_forbid(void *address, size_t size) {
     int saved = errno;
     bool done = mprotect(address, size, PROT_NONE) == 0;
+    errno = saved;
+    return done;
+}
+
+/* Where guard pages are unknown, each guard splits a mapping: two more of 65,530, as a rule, that a process may have. */
+enum { GUARDED_MAPPINGS_MAX = 8192 };
+
+static bool protect(void *address, size_t size, bool on) {
+    return mprotect(address, size, on ? PROT_NONE : PROT_READ | PROT_WRITE) == 0;
+}
+
+bool hak_os_guard(void *address, size_t size, bool on) {
+    static _Atomic bool unknown; /* some, such as locked pages, take no guard pages: both kinds may be there */
+    static _Atomic int mapped;
+    int saved = errno;
+    hak_count(HAK_COUNTER_system_commit, 1);
+    bool done = false;
+    if (!on) {
+        done = madvise(address, size, MADV_GUARD_REMOVE) == 0;
+        if (hak_load_relaxed(&mapped) > 0) {
+            done = protect(address, size, false);
+            hak_sub_relaxed(&mapped, 1);
+        }
+    } else if (!hak_load_relaxed(&unknown)) {
+        done = madvise(address, size, MADV_GUARD_INSTALL) == 0;
+        if (!done) hak_store_relaxed(&unknown, true);
+    }
+    if (on && !done && hak_load_relaxed(&mapped) < GUARDED_MAPPINGS_MAX) {
+        done = protect(address, size, true);
+        if (done) hak_add_relaxed(&mapped, 1);
+    }
     errno = saved;
     return done;
 }
@@ -184,6 +223,60 @@ void hak_os_environment(const char *prefix, void (*visit)(const char *, void *),
     } else {
         for (char **entry = environ; *entry != NULL; entry++) visit_entry(*entry, prefix, visit, context);
     }
+    errno = saved;
+}
+
+bool hak_os_try_read(uintptr_t from, void *to, size_t size) {
+    int saved = errno;
+    struct iovec target = {to, size}, source = {(void *)from, size};
+    bool done = syscall(SYS_process_vm_readv, getpid(), &target, 1ul, &source, 1ul, 0ul) == (long)size;
+    errno = saved;
+    return done;
+}
+
+uint32_t hak_os_thread(void) { return (uint32_t)syscall(SYS_gettid); }
+
+static hak_fault_handler_t fault_handler;
+static struct sigaction fault_before[2]; /* SIGSEGV, SIGBUS */
+
+/* Page-fault error code, Intel SDM 4.7: bit 1 is set for a write. */
+static hak_where_t struck(const void *context, int *write) {
+#if defined(__x86_64__)
+    const greg_t *registers = ((const ucontext_t *)context)->uc_mcontext.gregs;
+    *write = (registers[REG_ERR] & 2) != 0;
+    return (hak_where_t){(uintptr_t)registers[REG_RIP], (const void *)registers[REG_RSP]};
+#else
+    *write = -1;
+    return (hak_where_t){0, context};
+#endif
+}
+
+static void on_fault(int signal, siginfo_t *info, void *context) {
+    int saved = errno, write;
+    hak_where_t at = struck(context, &write);
+    bool known = info->si_code > 0 && fault_handler(info->si_addr, write, at);
+    struct sigaction *before = &fault_before[signal == SIGBUS];
+    errno = saved;
+    bool has_handler = (before->sa_flags & SA_SIGINFO) != 0 || (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN);
+    if (has_handler) {
+        if ((before->sa_flags & SA_SIGINFO) != 0) before->sa_sigaction(signal, info, context);
+        else before->sa_handler(signal);
+    } else if (known) {
+        abort();
+    } else {
+        sigaction(signal, before, NULL);
+        if (info->si_code <= 0) raise(signal); /* it was sent: the instruction would not fault again */
+    }
+}
+
+void hak_os_on_fault(hak_fault_handler_t handle) {
+    int saved = errno;
+    fault_handler = handle;
+    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    action.sa_sigaction = on_fault;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGSEGV, &action, &fault_before[0]);
+    sigaction(SIGBUS, &action, &fault_before[1]);
     errno = saved;
 }
 

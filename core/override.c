@@ -1,5 +1,5 @@
 /* override.c -- the names of the C library and of C++ under which a program finds this allocator.
- * May use: os, doors, alloc, checked, stats, cxx, api. */
+ * May use: os, doors, secure, alloc, checked, stats, cxx, api. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -9,13 +9,33 @@
 #include "cxx.h"
 #include "hakmem.h"
 #include "os.h"
+#include "secure.h"
 #include "stats.h"
 
 #define HAK_TOLD_NOTHING ((hak_told_t){false, 0, 0})
 
+/* The secure flavour notes by what kind of call a block was allocated, and compares at the end. */
+static inline hak_kind_t kind_by(hak_door_t door, bool aligned) {
+    hak_door_t family = hak_door_family(door);
+    if (family == HAK_DOOR_malloc) return HAK_KIND_MALLOC;
+    return aligned ? HAK_KIND_NEW_ALIGNED : family == HAK_DOOR_new ? HAK_KIND_NEW : HAK_KIND_NEW_ARRAY;
+}
+static inline void *noted(void *block, hak_door_t door, bool aligned) {
+    if (HAK_SECURE && block != NULL) hak_secure_set_kind(block, kind_by(door, aligned));
+    return block;
+}
+static inline void expect(const void *block, hak_door_t door, hak_told_t told) {
+    if (door == HAK_DOOR_free || door == HAK_DOOR_cfree) return; /* of what malloc gave: release looks itself */
+    hak_secure_expect(block, kind_by(door, told.alignment != 1), told.has_size ? told.size : SIZE_MAX);
+}
+
 static inline void release_by(void *block, hak_door_t door, hak_told_t told) {
-    if (hak_checking()) hak_checked_release(block, door, told);
-    else hak_release(block);
+    if (hak_checking()) {
+        hak_checked_release(block, door, told);
+    } else {
+        if (HAK_SECURE) expect(block, door, told);
+        hak_release(block);
+    }
 }
 static inline void *aligned_by(size_t alignment, size_t size, hak_door_t door) {
     return hak_checking() ? hak_checked_alloc(size, alignment, door) : hak_alloc_aligned(alignment, size);
@@ -37,7 +57,7 @@ HAK_EXPORT void *reallocarray(void *block, size_t count, size_t size) {
 
 /* cfree was a form of free in glibc before 2.26. */
 HAK_EXPORT void cfree(void *block) { release_by(block, HAK_DOOR_cfree, HAK_TOLD_NOTHING); }
-/* C23. The sizes are hints that this allocator does not need. */
+/* C23. The sizes are hints that this allocator does not need; who checks compares them. */
 HAK_EXPORT void free_sized(void *block, size_t size) {
     release_by(block, HAK_DOOR_free_sized, (hak_told_t){true, size, 0});
 }
@@ -122,19 +142,19 @@ struct nothrow;
 
 static inline void *new_plain(size_t size, hak_door_t door) {
     void *block = hak_checking() ? hak_checked_alloc(size, 1, door) : hak_alloc(size);
-    return HAK_LIKELY(block != NULL) ? block : hak_new_slow(size, 1, door);
+    return noted(HAK_LIKELY(block != NULL) ? block : hak_new_slow(size, 1, door), door, false);
 }
 static inline void *new_nothrow(size_t size, hak_door_t door) {
     void *block = hak_checking() ? hak_checked_alloc(size, 1, door) : hak_alloc(size);
-    return HAK_LIKELY(block != NULL) ? block : hak_new_nothrow_slow(size, 1, door);
+    return noted(HAK_LIKELY(block != NULL) ? block : hak_new_nothrow_slow(size, 1, door), door, false);
 }
 static inline void *new_aligned(size_t size, size_t alignment, hak_door_t door) {
     void *block = aligned_by(alignment, size, door);
-    return HAK_LIKELY(block != NULL) ? block : hak_new_slow(size, alignment, door);
+    return noted(HAK_LIKELY(block != NULL) ? block : hak_new_slow(size, alignment, door), door, true);
 }
 static inline void *new_aligned_nothrow(size_t size, size_t alignment, hak_door_t door) {
     void *block = aligned_by(alignment, size, door);
-    return HAK_LIKELY(block != NULL) ? block : hak_new_nothrow_slow(size, alignment, door);
+    return noted(HAK_LIKELY(block != NULL) ? block : hak_new_nothrow_slow(size, alignment, door), door, true);
 }
 
 #define HAK_NEW(name, parameters, body) \

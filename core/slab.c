@@ -2,6 +2,7 @@
 
 #include "diag.h"
 #include "pattern.h"
+#include "state.h"
 
 enum { TURN_BYTES = 13 * 64 }; /* an odd number of cache lines: successive classes begin all over HAK_CARVE_BYTES */
 void (*hak_slab_made)(size_t unit, unsigned c);
@@ -38,6 +39,7 @@ void hak_slab_retire(size_t unit, uint64_t stamp_ms) {
     HAK_ASSERT(hak_slab_free_count(slab) == 0 && !slab->listed);
     size_t touched = (size_t)hak_slab_carved(slab) * hak_classes[c].size;
     hak_page_map_set(unit, hak_classes[c].units, 0);
+    if (HAK_SECURE) hak_state_retire(unit, hak_classes[c].units);
     hak_store_relaxed(&slab->class, 0);
     hak_stock_give(unit, (touched + HAK_UNIT_SIZE - 1) >> HAK_UNIT_SHIFT, stamp_ms);
 }
@@ -65,14 +67,19 @@ hak_chain_t hak_slab_carve(size_t unit, uint32_t most) {
     if (count == 0) return (hak_chain_t){NULL, 0};
     char *first = (char *)hak_unit_address(unit) + (size_t)carved * class->size;
     char *last = first + (size_t)(count - 1) * class->size;
-    char *head = first + (size_t)turn_of(c, count) * class->size;
-    for (char *block = first; block < last; block += class->size) hak_set_next(block, block + class->size);
-    hak_set_next(last, first);
-    hak_set_next(head == first ? last : head - class->size, NULL);
+    hak_chain_t chain = {first, count};
+    if (HAK_SECURE) {
+        hak_state_carve(c, first, count, &chain);
+    } else {
+        chain.head = first + (size_t)turn_of(c, count) * class->size;
+        for (char *block = first; block < last; block += class->size) hak_set_next(block, block + class->size);
+        hak_set_next(last, first);
+        hak_set_next(chain.head == first ? last : (char *)chain.head - class->size, NULL);
+    }
     for (char *block = first; HAK_DEBUG && block <= last; block += class->size) hak_pattern_fill(block, class->size);
     /* Relaxed: a pusher of one of these blocks got it from a thread that had it from here. */
     hak_store_relaxed(&slab->slab.carved, carved + count);
-    return (hak_chain_t){head, count};
+    return chain;
 }
 
 hak_chain_t hak_slab_take(size_t unit) {

@@ -1,5 +1,5 @@
 /* slab.h -- a span cut into equal blocks, with no owner: any thread gives blocks back with one compare-and-swap.
- * May use: base, bits, atomic, counters, diag, pattern, os, lock, size_class, arena, span, stock.
+ * May use: base, bits, atomic, counters, diag, chain, options, pattern, os, lock, size_class, arena, state, span, stock.
  *
  * The list of free blocks is one atomic word: the head's offset in the slab (in 16 bytes, plus 1; 0 is empty) and the count.
  * Two operations exist, push a chain (anyone) and take all (under the class lock), so ABA cannot occur; keep it so.
@@ -11,6 +11,7 @@
 #ifndef HAK_SLAB_H
 #define HAK_SLAB_H
 
+#include "chain.h"
 #include "stock.h"
 
 enum {

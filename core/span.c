@@ -186,12 +186,29 @@ static void count_superslabs(hak_counter_t counter, size_t unit, size_t units) {
     if (end > first) hak_count(counter, (end - first) / HAK_SUPERSLAB_UNITS);
 }
 
-static bool grow(size_t units) {
+/* New units join the pool. In the secure flavour the last unit of each superslab that grows for a slab does not, and cannot be
+ * accessed. Large blocks have guards of their own, and grow over superslabs. */
+static void pool_add(size_t first, size_t count, size_t units, bool guards) {
+    if (!guards) {
+        pool_merge(first, count, 0, 0);
+        return;
+    }
+    size_t end = first + count;
+    for (size_t from = first, least = units; from < end; least = 1) {
+        size_t stop = hak_min(hak_round_up(from + least + 1, HAK_SUPERSLAB_UNITS), end);
+        pool_merge(from, stop - 1 - from, 0, 0);
+        hak_os_guard(hak_unit_address(stop - 1), HAK_UNIT_SIZE, true);
+        from = stop;
+    }
+}
+
+static bool grow(size_t units, bool for_slab) {
+    bool guards = HAK_SECURE && for_slab;
     size_t count;
-    size_t first = hak_arena_grow(units, &count);
+    size_t first = hak_arena_grow(units + (guards ? 1 : 0), &count);
     if (first == 0) return false;
     hak_count(HAK_COUNTER_superslabs_made, (count + HAK_SUPERSLAB_UNITS - 1) / HAK_SUPERSLAB_UNITS);
-    pool_merge(first, count, 0, 0);
+    pool_add(first, count, units, guards);
     return true;
 }
 
@@ -214,7 +231,7 @@ static bool carve_out(size_t span, size_t unit, size_t units, hak_unit_kind_t ki
 
 static size_t find_or_grow(size_t units, size_t alignment, hak_growth_t growth) {
     size_t span = find(units, alignment);
-    return span == 0 && growth == HAK_MAY_GROW && grow(units + (alignment - 1)) ? find(units, alignment) : span;
+    return span == 0 && growth == HAK_MAY_GROW && grow(units + (alignment - 1), units <= HAK_SLAB_UNITS_MAX) ? find(units, alignment) : span;
 }
 
 size_t hak_span_alloc(size_t units, size_t alignment, hak_growth_t growth, hak_unit_kind_t kind, bool *zero) {
@@ -316,7 +333,7 @@ bool hak_span_extend(size_t unit, size_t units, bool *zero) {
     bool free_after = !at_end && kind_of(after) == HAK_UNIT_FREE;
     if ((at_end || (free_after && after + hak_unit(after)->units == hak_arena.committed_units &&
                     hak_unit(after)->units < more)) &&
-        grow(more - (at_end ? 0 : hak_unit(after)->units))) {
+        grow(more - (at_end ? 0 : hak_unit(after)->units), false)) {
         free_after = after < hak_arena.committed_units && kind_of(after) == HAK_UNIT_FREE;
     }
     bool done = free_after && hak_unit(after)->units >= more;

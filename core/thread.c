@@ -8,6 +8,8 @@
 #include "diag.h"
 #include "options.h"
 #include "os.h"
+#include "sampled.h"
+#include "state.h"
 
 _Thread_local _Atomic(hak_cache_t *) hak_cache_fast = &hak_cache_empty;
 /* NULL before the first call; the empty cache after the thread's end. */
@@ -105,6 +107,7 @@ static void before_fork(void) {
     hak_lock(&open_lock);
     hak_lock(&registry.lock);
     hak_central_before_fork();
+    hak_sampled_before_fork();
     hak_large_before_fork();
     hak_stock_before_fork();
     hak_span_before_fork();
@@ -114,6 +117,7 @@ static void after_fork_in_parent(void) {
     hak_span_after_fork(false);
     hak_stock_after_fork(false);
     hak_large_after_fork(false);
+    hak_sampled_after_fork(false);
     hak_central_after_fork(false);
     hak_unlock(&registry.lock);
     hak_unlock(&open_lock);
@@ -127,6 +131,7 @@ static void after_fork_in_child(void) {
     hak_span_after_fork(true);
     hak_stock_after_fork(true);
     hak_large_after_fork(true);
+    hak_sampled_after_fork(true);
     hak_central_after_fork(true);
     hak_lock_reset(&registry.lock);
     hak_lock_reset(&open_lock);
@@ -146,9 +151,12 @@ static bool open_once(void) {
     static bool options_read; /* a failed try is repeated, its warnings are not */
     if (!options_read) hak_options_read();
     options_read = true;
+    if (HAK_SECURE) hak_state_open();
     if (!hak_arena_open(hak_options.arena_max, (hak_huge_t)hak_options.huge_pages)) return false;
     registry.chunk = (char *)&first_cache;
     registry.chunk_end = registry.chunk + sizeof first_cache;
+    if (HAK_SECURE) hak_sampled_open(hak_state_fault);
+    else if (!HAK_DEBUG) hak_sampled_open(NULL);
     registry.has_key = pthread_key_create(&registry.key, thread_ends) == 0;
     return true;
 }

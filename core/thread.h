@@ -1,5 +1,5 @@
 /* thread.h -- a thread's beginning and end as this allocator sees them, and fork.
- * May use: base, bits, atomic, counters, diag, os, lock, options, size_class, arena, span, large, slab, central, budget, thread_cache.
+ * May use: base, bits, atomic, counters, diag, os, lock, options, sampled, size_class, arena, state, span, large, slab, central, budget, thread_cache.
  *
  * hak_cache_fast is what the fast paths use: the thread's cache, or the empty cache, which sends every call to the slow
  * path. It is the empty one before the thread's first call, after its end, and while a trap is set: other threads may set

@@ -102,7 +102,7 @@ static hak_chain_t take_spare(hak_cache_t *cache, unsigned c) {
     hak_preempt(HAK_AT_READ);
     /* Acquire: partner of the release with which the batch was put there. */
     void *head = hak_exchange_acq_rel(&cache->spares[c], NULL);
-    return (hak_chain_t){head, head != NULL ? hak_batch_count(head) : 0};
+    return (hak_chain_t){head, head != NULL ? hak_batch_take_count(head) : 0};
 }
 
 /* By the owner, who keeps account; spares that others take are noticed at the next tick. */

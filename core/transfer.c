@@ -64,7 +64,7 @@ static hak_chain_t take_from(uint32_t shard, unsigned c, hak_lock_use_t use) {
     hak_tally_swap(HAK_SWAP_shelf_hint, count != 0);
     if (count != 0) {
         void *head = shelf->batches[--count];
-        chain = (hak_chain_t){head, hak_batch_count(head)};
+        chain = (hak_chain_t){head, hak_batch_take_count(head)};
         hak_store_relaxed(&shelf->count, (uint16_t)count);
         if (count < shelf->low) shelf->low = (uint16_t)count;
         subtract_bytes(shard, c, chain.count);

@@ -1,5 +1,5 @@
 /* transfer.h -- the transfer cache: whole batches on their way between threads, in a shard for each processor.
- * May use: base, bits, atomic, counters, os, lock, shard, size_class.
+ * May use: base, bits, atomic, counters, diag, chain, os, lock, shard, size_class.
  *
  * A batch is a chain that moves as one; its count stands in the second word of its first block. A thread puts batches into its
  * processor's shard and takes them from there, last in first out a class, so that lock, list and blocks stay in that
@@ -9,6 +9,7 @@
 #ifndef HAK_TRANSFER_H
 #define HAK_TRANSFER_H
 
+#include "chain.h"
 #include "shard.h"
 #include "size_class.h"
 
@@ -19,9 +20,6 @@ typedef struct hak_transfer_figures {
     uint64_t full, full_blocks; /* batches that found no room, and their blocks */
     uint64_t lock_waits;
 } hak_transfer_figures_t;
-
-static inline uint32_t hak_batch_count(const void *head) { return (uint32_t)((const uintptr_t *)head)[1]; }
-static inline void hak_batch_set_count(void *head, uint32_t count) { ((uintptr_t *)head)[1] = count; }
 
 /* A batch of class `c`, or an empty chain. */
 hak_chain_t hak_transfer_take(unsigned c);

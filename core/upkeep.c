@@ -11,6 +11,7 @@
 enum {
     CALL_BUDGET_NS = 1000000, /* a call gives pages back for at most a millisecond */
     TICK_MAX_MS = 250,
+    SAMPLE_TICK_MS = 20,
     SKIP_CALLS_MAX = 63,      /* calls of a trapped thread between two looks at the clock, at most */
     SKIP_TRIPS_MAX = 15,      /* trips to the transfer cache between two looks, at most */
     BUSY_TRIPS = 64,          /* trips past the cache, without a growing debt, after which a thread is busy */
@@ -104,7 +105,9 @@ static void tick(hak_cache_t *cache, uint64_t now_ms, uint64_t budget_ns) {
 static void *purge_thread(void *argument) {
     (void)argument;
     for (;;) {
-        hak_os_sleep_ms(tick_ms() + 1);
+        hak_os_sleep_ms(hak_options.guard_sample != 0 ? SAMPLE_TICK_MS : tick_ms() + 1);
+        /* Threads that never leave their caches come by, and may get a guarded block (sampled.h). */
+        if (hak_options.guard_sample != 0) hak_thread_visit(visit_trap, NULL, false);
         tick(NULL, hak_os_now_ms(), UINT64_MAX);
     }
     return NULL;
@@ -200,7 +203,7 @@ void hak_upkeep_after(hak_cache_t *cache, hak_trip_t trip) {
 }
 
 void hak_upkeep_start_thread(void) {
-    if (HAK_UNLIKELY(hak_options.background_purge) && !hak_load_relaxed(&state.has_thread)) start_thread();
+    if (HAK_UNLIKELY((hak_options.background_purge | hak_options.guard_sample) != 0) && !hak_load_relaxed(&state.has_thread)) start_thread();
 }
 
 void hak_upkeep_trapped(hak_cache_t *cache) {

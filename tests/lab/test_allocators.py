@@ -70,7 +70,7 @@ def test_an_absent_peer_is_an_error_that_names_its_package(monkeypatch: pytest.M
 
 
 def test_flavours_are_chosen_by_name() -> None:
-    names = ["hakmem-debug", "system", "hakmem-count", "hakmem"]
+    names = ["hakmem-debug", "system", "hakmem-count", "hakmem", "hakmem-secure"]
     found = allocators.choose(names)
     assert [each.name for each in found] == names
     files = {each.library.name for each in found if each.library is not None}

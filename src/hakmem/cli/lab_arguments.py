@@ -113,7 +113,8 @@ def add_allocator_options(
         type=_names,
         default=(),
         metavar="A,B",
-        help=f"these alone (default: {standard}); hakmem-count and hakmem-debug are HAKMEM's other flavours",
+        help=f"these alone (default: {standard}); hakmem-count, hakmem-secure and hakmem-debug are HAKMEM's"
+        " other flavours",
     )
     who.add_argument(
         "--allocator",

@@ -96,7 +96,7 @@ def available(extra: Mapping[str, Path] | None = None) -> tuple[list[Allocator],
 
 
 def choose(names: Sequence[str], extra: Mapping[str, Path] | None = None) -> list[Allocator]:
-    """The allocators of these names, in their order; "hakmem-count" and "hakmem-debug" are flavours.
+    """The allocators of these names, in their order; "hakmem-secure" and the like are flavours.
 
     Errors: UsageError for a name that none has, AllocatorAbsentError for one that is not on this machine.
     """

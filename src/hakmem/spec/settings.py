@@ -222,6 +222,41 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         ),
     ),
     Setting(
+        "guard_sample",
+        Kind.INT,
+        default=0,
+        minimum=0,
+        maximum=1_000_000_000,
+        summary="one allocation in about so many is placed between guard pages; 0 is off",
+        detail=(
+            "Release and count flavours. Errors with such a block are found when they happen, with the"
+            " callers of malloc and free. The fast path counts nothing, so the rate is an estimate:"
+            " docs/reference/guard-sampling.md."
+        ),
+    ),
+    Setting(
+        "zero_on_free",
+        Kind.BOOL,
+        default=0,
+        minimum=0,
+        maximum=1,
+        summary="whether freed blocks are cleared whole",
+        detail=(
+            "Secure flavour alone. What a program left in freed memory cannot be read from it then, and a"
+            " write to any byte of a freed block up to 256 KiB is found when the block is handed out again."
+            " Without it that holds for the first 16 bytes."
+        ),
+    ),
+    Setting(
+        "check_kinds",
+        Kind.BOOL,
+        default=1,
+        minimum=0,
+        maximum=1,
+        summary="whether delete must fit new, delete[] new[], and sizes and alignments those of the block",
+        detail="Secure flavour alone. 0 is for programs that pair them wrongly and cannot be mended.",
+    ),
+    Setting(
         "stats",
         Kind.BOOL,
         default=0,

@@ -39,10 +39,10 @@ static void size_zero_gives_unique_pointers(void) {
     for (int i = 0; i < 3000; i++) {
         blocks[i] = i % 3 == 0 ? hak_malloc(0) : i % 3 == 1 ? hak_calloc(i % 2, 0) : hak_aligned_alloc(64, 0);
         CHECK(blocks[i] != NULL);
-        *(void **)blocks[i] = blocks[i];
+        if (!HAK_SECURE) *(void **)blocks[i] = blocks[i]; /* an error, which that flavour finds */
     }
     for (int i = 0; i < 3000; i++) {
-        CHECK(*(void **)blocks[i] == blocks[i]);
+        if (!HAK_SECURE) CHECK(*(void **)blocks[i] == blocks[i]);
         hak_free(blocks[i]);
     }
 }
@@ -271,7 +271,7 @@ static void only_the_start_of_a_live_block_is_owned(void) {
         for (int k = 0; k < 100; k++) blocks[k] = hak_malloc(sizes[i]);
         for (int k = 0; k < 100; k++) {
             CHECK(hak_owns(blocks[k]));
-            CHECK(!hak_owns(blocks[k] + 1) && !hak_owns(blocks[k] + hak_usable_size(blocks[k]) / 2));
+            CHECK(!hak_owns(blocks[k] + 1) && !hak_owns(blocks[k] + 1 + hak_usable_size(blocks[k]) / 2));
         }
         for (int k = 0; k < 100; k += 2) hak_free(blocks[k]);
         for (int k = 0; k < 100; k++) CHECK_EQUAL(hak_owns(blocks[k]), k % 2);

@@ -187,40 +187,40 @@ static void write_beyond_a_block_into_a_free_one(void) {
 typedef struct misuse {
     const char *name;
     void (*run)(void);
-    when_t release, debug;
+    when_t release, debug, secure;
     const char *release_error, *debug_error; /* error kinds of the table in hakmem/spec; NULL: any */
 } misuse_t;
 
 #define MISUSE(run) #run, run
 static const misuse_t misuses[] = {
-    {MISUSE(free_twice), AT_ONCE, AT_ONCE, "double_free", "double_free"},
-    {MISUSE(free_an_earlier_one_twice), LATER, AT_ONCE, "double_free", "double_free"},
-    {MISUSE(free_a_block_twice_whose_slab_is_gone), AT_ONCE, AT_ONCE, "invalid_pointer", NULL},
-    {MISUSE(free_a_large_block_twice), AT_ONCE, AT_ONCE, "invalid_pointer", NULL},
-    {MISUSE(free_inside_a_small_block), LATER, AT_ONCE, "interior_pointer", "interior_pointer"},
-    {MISUSE(free_an_odd_pointer), LATER, AT_ONCE, "interior_pointer", "interior_pointer"},
-    {MISUSE(free_inside_a_large_block), AT_ONCE, AT_ONCE, "interior_pointer", "interior_pointer"},
-    {MISUSE(free_far_inside_a_large_block), AT_ONCE, AT_ONCE, NULL, NULL},
-    {MISUSE(free_on_the_stack), AT_ONCE, AT_ONCE, "foreign_pointer", "foreign_pointer"},
-    {MISUSE(free_a_global), AT_ONCE, AT_ONCE, "foreign_pointer", "foreign_pointer"},
-    {MISUSE(free_a_wild_pointer), AT_ONCE, AT_ONCE, "foreign_pointer", "foreign_pointer"},
-    {MISUSE(resize_a_global), AT_ONCE, AT_ONCE, "foreign_pointer", "foreign_pointer"},
-    {MISUSE(ask_for_the_size_of_a_global), AT_ONCE, AT_ONCE, "foreign_pointer", "foreign_pointer"},
-    {MISUSE(resize_a_large_block_that_was_freed), AT_ONCE, AT_ONCE, "invalid_pointer", NULL},
-    {MISUSE(resize_a_small_block_that_was_freed), NEVER, AT_ONCE, NULL, "double_free"},
-    {MISUSE(write_over_the_link_of_a_free_block), LATER, LATER, "corrupt_list", NULL},
-    {MISUSE(link_a_free_block_to_another_size), LATER, LATER, "corrupt_list", NULL},
-    {MISUSE(write_into_a_free_block), NEVER, LATER, NULL, "write_after_free"},
-    {MISUSE(write_beyond_a_block_into_a_free_one), NEVER, LATER, NULL, "write_after_free"},
+    {MISUSE(free_twice), AT_ONCE, AT_ONCE, AT_ONCE, "double_free", "double_free"},
+    {MISUSE(free_an_earlier_one_twice), LATER, AT_ONCE, AT_ONCE, "double_free", "double_free"},
+    {MISUSE(free_a_block_twice_whose_slab_is_gone), AT_ONCE, AT_ONCE, AT_ONCE, "invalid_pointer", NULL},
+    {MISUSE(free_a_large_block_twice), AT_ONCE, AT_ONCE, AT_ONCE, "invalid_pointer", NULL},
+    {MISUSE(free_inside_a_small_block), LATER, AT_ONCE, AT_ONCE, "interior_pointer", "interior_pointer"},
+    {MISUSE(free_an_odd_pointer), LATER, AT_ONCE, AT_ONCE, "interior_pointer", "interior_pointer"},
+    {MISUSE(free_inside_a_large_block), AT_ONCE, AT_ONCE, AT_ONCE, "interior_pointer", "interior_pointer"},
+    {MISUSE(free_far_inside_a_large_block), AT_ONCE, AT_ONCE, AT_ONCE, NULL, NULL},
+    {MISUSE(free_on_the_stack), AT_ONCE, AT_ONCE, AT_ONCE, "foreign_pointer", "foreign_pointer"},
+    {MISUSE(free_a_global), AT_ONCE, AT_ONCE, AT_ONCE, "foreign_pointer", "foreign_pointer"},
+    {MISUSE(free_a_wild_pointer), AT_ONCE, AT_ONCE, AT_ONCE, "foreign_pointer", "foreign_pointer"},
+    {MISUSE(resize_a_global), AT_ONCE, AT_ONCE, AT_ONCE, "foreign_pointer", "foreign_pointer"},
+    {MISUSE(ask_for_the_size_of_a_global), AT_ONCE, AT_ONCE, AT_ONCE, "foreign_pointer", "foreign_pointer"},
+    {MISUSE(resize_a_large_block_that_was_freed), AT_ONCE, AT_ONCE, AT_ONCE, "invalid_pointer", NULL},
+    {MISUSE(resize_a_small_block_that_was_freed), NEVER, AT_ONCE, AT_ONCE, NULL, "double_free"},
+    {MISUSE(write_over_the_link_of_a_free_block), LATER, LATER, LATER, "corrupt_list", NULL},
+    {MISUSE(link_a_free_block_to_another_size), LATER, LATER, LATER, "corrupt_list", NULL},
+    {MISUSE(write_into_a_free_block), NEVER, LATER, NEVER, NULL, "write_after_free"},
+    {MISUSE(write_beyond_a_block_into_a_free_one), NEVER, LATER, NEVER, NULL, "write_after_free"},
 };
 
 static void run_misuse(void *argument) { ((const misuse_t *)argument)->run(); }
 
 static bool is_found_as_said(const misuse_t *misuse) {
-    const char *error = HAK_DEBUG ? misuse->debug_error : misuse->release_error;
+    const char *error = HAK_DEBUG || HAK_SECURE ? misuse->debug_error : misuse->release_error;
     shared->pointer = NULL;
     shared->survived = false;
-    shared->expected = HAK_DEBUG ? misuse->debug : misuse->release;
+    shared->expected = HAK_DEBUG ? misuse->debug : HAK_SECURE ? misuse->secure : misuse->release;
     check_end_t end = check_child(run_misuse, (void *)misuse);
     char pointer[32];
     snprintf(pointer, sizeof pointer, "(%p)", shared->pointer);

@@ -35,6 +35,7 @@ KNOWN: Final = {
     "tcmalloc": Look("#a3277e", "#f08bcb", "star"),
     "tbbmalloc": Look("#8a7400", "#d8c64b", "wye"),
     "hakmem-count": Look("#2c8db5", "#8fd3f2", "cross"),
+    "hakmem-secure": Look("#2e7d4f", "#7fd6a2", "square"),
     "hakmem-debug": Look("#4a4fb8", "#a9adff", "diamond2"),
     "snmalloc": Look("#6d3fc0", "#bda0ff", "cross"),
 }

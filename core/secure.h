@@ -1,0 +1,34 @@
+/* secure.h -- what the secure flavour checks in every call.
+ * May use: base, bits, atomic, diag, chain, os, options, size_class, arena, state, span, large.
+ *
+ * Behind the requested bytes of a live block stands a canary, and in blocks above 1 KiB another at the end, which is what an
+ * underrun of the next block meets. A block that is handed out must have the state of a free one of its class, its second word
+ * must be zero, and with `zero_on_free` all the rest. What is not so ends the process. */
+#ifndef HAK_SECURE_H
+#define HAK_SECURE_H
+
+#include "large.h"
+#include "state.h"
+
+/* How a block was allocated. */
+typedef enum { HAK_KIND_MALLOC, HAK_KIND_NEW, HAK_KIND_NEW_ARRAY, HAK_KIND_NEW_ALIGNED } hak_kind_t;
+
+/* A block of the arena, given by a list as one of class `c`, leaves the allocator for `size` bytes. */
+void hak_secure_give(void *block, unsigned c, size_t size);
+/* A pointer into the arena comes back, which must be a live block's. */
+void hak_secure_take(void *block, const char *doing);
+/* The requested size of a live block. */
+size_t hak_secure_size(const void *block, const char *doing);
+/* The most that a live block could be asked for. */
+size_t hak_secure_capacity(const void *block);
+/* A large block is no block any more, whatever it holds. */
+void hak_secure_leave_large(const void *block);
+/* A live block has another requested size from now on; its class has room for it. */
+void hak_secure_resize(void *block, size_t size);
+/* C++'s calls say how: after an allocation, and before a free. SIZE_MAX: no size was given. */
+void hak_secure_set_kind(void *block, hak_kind_t kind);
+void hak_secure_expect(const void *block, hak_kind_t kind, size_t size);
+
+bool hak_secure_is_live(const void *block);
+
+#endif

@@ -1,0 +1,58 @@
+/* state.h -- the secure flavour's table of states: which blocks are live, which free, beside the descriptors and out of
+ * reach of blocks.
+ * May use: base, bits, atomic, diag, chain, os, callers, options, size_class, arena.
+ *
+ * A byte for each 16 bytes of the arena, of which those at the start of a block count. 0: no block was ever handed out from
+ * here. 1 ... 127: a free block of that class. From 128 on: a live block; the low bits are the kind of call that allocated it and,
+ * for tiny blocks, what it has beyond the requested size. Other blocks are at least 1 KiB and have the requested size behind
+ * their state. A byte is written without a lock by whoever owns the block; two frees of it within a few nanoseconds may
+ * both succeed, and then the second malloc finds a live block.
+ * With `zero_on_free` set all of a free block is zero but its links; without it what is behind them is left as it was. Mid
+ * blocks have a canary in their last word, free or live.
+ * Invariant: a block of class c on any list has state c; a live one has 128 or more. */
+#ifndef HAK_STATE_H
+#define HAK_STATE_H
+
+#include "arena.h"
+#include "chain.h"
+#include "options.h"
+
+enum {
+    HAK_CANARY = 8,        /* bytes that every block is longer than asked for */
+    HAK_STATE_LIVE = 0x80,
+    HAK_STATE_KIND_SHIFT = 5,
+    HAK_STATE_KIND = 3 << HAK_STATE_KIND_SHIFT,
+    HAK_STATE_SLACK = 31, /* of tiny blocks: bytes behind the requested ones, less the canary's */
+};
+_Static_assert(HAK_CLASS_COUNT <= HAK_STATE_LIVE, "a state holds a class");
+
+extern uint64_t hak_canary_secret;
+
+/* Draws the secrets, before the first block is made. */
+void hak_state_open(void);
+
+static inline uint8_t *hak_state(const void *block) {
+    return &hak_arena.states[((uintptr_t)block - hak_arena_base()) / HAK_BLOCK_ALIGN];
+}
+
+/* The canary of a block: a word that depends on the secret and on the block. */
+static inline uint64_t hak_canary(const void *block) { return hak_canary_secret ^ (uintptr_t)block; }
+static inline void hak_store_word(void *at, uint64_t word) { __builtin_memcpy(at, &word, sizeof word); }
+static inline uint64_t hak_load_word(const void *at) {
+    uint64_t word;
+    __builtin_memcpy(&word, at, sizeof word);
+    return word;
+}
+
+/* A fault in the arena, where guards are; false if `address` is elsewhere. */
+bool hak_state_fault(const void *address, int write, hak_where_t at);
+
+/* Whether blocks of class `c` end with a canary, free or live. Wide blocks would touch a page for it. */
+static inline bool hak_state_has_last(unsigned c) { return c > HAK_TINY_CLASSES && c < HAK_CLASS_COUNT && !hak_class_is_wide(c); }
+
+/* Blocks of class `c` were carved: `count` of them from `first` on. Their order in the list is random. */
+void hak_state_carve(unsigned c, char *first, uint32_t count, hak_chain_t *out);
+/* A slab of so many units is no more. */
+void hak_state_retire(size_t unit, size_t units);
+
+#endif
