@@ -150,7 +150,8 @@ void hak_secure_expect(const void *block, hak_kind_t kind, size_t size) {
     if (hak_options.check_kinds == 0 || block == NULL || !hak_arena_holds(block)) return;
     size_t have = hak_secure_size(block, "delete");
     uint8_t state = *hak_state(block);
-    if ((state & HAK_STATE_KIND) >> HAK_STATE_KIND_SHIFT != (unsigned)kind) hak_fatal(HAK_ERROR_kind_mismatch, block, "delete");
+    unsigned noted = (state & HAK_STATE_KIND) >> HAK_STATE_KIND_SHIFT;
+    if (noted != (unsigned)kind) hak_fatal(HAK_ERROR_kind_mismatch, block, "delete");
     bool exact = (state & HAK_STATE_SLACK) != HAK_STATE_SLACK; /* else it was asked for less, with an alignment */
     if (size != SIZE_MAX && (exact ? size != have : size > have)) hak_fatal(HAK_ERROR_size_mismatch, block, "delete");
 }
