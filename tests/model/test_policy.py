@@ -32,6 +32,8 @@ NOT_IN_THE_MODEL = {
     ("stock.c", "LONGER"): "the list behind that of HAK_STOCK_UNITS",
     ("slab.h", "HAK_SLAB_COUNT_SHIFT"): "layout of a word",
     ("thread_cache.h", "HAK_CALL_CLASSES"): "length of a table",
+    ("large.c", "GUARD_NS"): "guards, of the secure flavour alone",
+    ("upkeep.c", "SAMPLE_TICK_MS"): "sampled guard blocks, which are off by default",
     ("upkeep.c", "CALL_BUDGET_NS"): "no time passes in a call of the model",
     ("transfer.c", "OTHERS_MAX"): "other shards, of which the model has none",
     ("upkeep.c", "long_ago"): "LONG_AGO of span.py",
