@@ -64,7 +64,7 @@ typedef struct hak_arena {
     _Atomic size_t size; /* bytes from base that are committed; 0 before initialisation */
     hak_unit_t *units;
     _Atomic uint64_t *dirty; /* a bit a unit: its pages may be resident and not zero */
-    /* For each 16 bytes: debug, a bit (guard.h); secure, a byte (secure.h). */
+    /* For each 16 bytes: debug, a bit (guard.h); secure, a byte (state.h). */
     union {
         _Atomic uint64_t *live;
         uint8_t *states;

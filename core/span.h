@@ -64,7 +64,7 @@ size_t hak_span_dirty_units(void);
 /* Visits the head of every span in use, under the span lock. */
 void hak_span_visit(void (*visit)(size_t unit, void *context), void *context);
 
-/* Between the two no span changes and no address space goes back: for looks at memory that may be dead. */
+/* Between the two no span comes to the pool or leaves it, and no address space goes back: for looks at memory that may be dead. */
 void hak_span_hold(void);
 void hak_span_let_go(void);
 
