@@ -38,4 +38,13 @@ static inline hak_door_t hak_door_family(hak_door_t door) {
     }
 }
 
+/* The same in two bits, and whether `new` was asked for an alignment: what the secure flavour notes of a block. */
+typedef enum { HAK_KIND_MALLOC, HAK_KIND_NEW, HAK_KIND_NEW_ARRAY, HAK_KIND_NEW_ALIGNED } hak_kind_t;
+
+static inline hak_kind_t hak_door_kind(hak_door_t door, bool aligned) {
+    hak_door_t family = hak_door_family(door);
+    if (family == HAK_DOOR_malloc) return HAK_KIND_MALLOC;
+    return aligned ? HAK_KIND_NEW_ALIGNED : family == HAK_DOOR_new ? HAK_KIND_NEW : HAK_KIND_NEW_ARRAY;
+}
+
 #endif

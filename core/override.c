@@ -15,18 +15,13 @@
 #define HAK_TOLD_NOTHING ((hak_told_t){false, 0, 0})
 
 /* The secure flavour notes by what kind of call a block was allocated, and compares at the end. */
-static inline hak_kind_t kind_by(hak_door_t door, bool aligned) {
-    hak_door_t family = hak_door_family(door);
-    if (family == HAK_DOOR_malloc) return HAK_KIND_MALLOC;
-    return aligned ? HAK_KIND_NEW_ALIGNED : family == HAK_DOOR_new ? HAK_KIND_NEW : HAK_KIND_NEW_ARRAY;
-}
 static inline void *noted(void *block, hak_door_t door, bool aligned) {
-    if (HAK_SECURE && block != NULL) hak_secure_set_kind(block, kind_by(door, aligned));
+    if (HAK_SECURE && block != NULL) hak_secure_set_kind(block, hak_door_kind(door, aligned));
     return block;
 }
 static inline void expect(const void *block, hak_door_t door, hak_told_t told) {
     if (door == HAK_DOOR_free || door == HAK_DOOR_cfree) return; /* of what malloc gave: release looks itself */
-    hak_secure_expect(block, kind_by(door, told.alignment != 1), told.has_size ? told.size : SIZE_MAX);
+    hak_secure_expect(block, hak_door_kind(door, told.alignment != 1), told.has_size ? told.size : SIZE_MAX);
 }
 
 static inline void release_by(void *block, hak_door_t door, hak_told_t told) {

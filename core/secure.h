@@ -1,5 +1,5 @@
 /* secure.h -- what the secure flavour checks in every call.
- * May use: base, bits, atomic, diag, chain, os, options, size_class, arena, state, span, large.
+ * May use: base, bits, atomic, diag, chain, os, options, size_class, arena, state, span, large, doors.
  *
  * Behind the requested bytes of a live block stands a canary, and in blocks above 1 KiB another at the end, which is what an
  * underrun of the next block meets. A block that is handed out must have the state of a free one of its class, its second word
@@ -7,11 +7,9 @@
 #ifndef HAK_SECURE_H
 #define HAK_SECURE_H
 
+#include "doors.h"
 #include "large.h"
 #include "state.h"
-
-/* How a block was allocated. */
-typedef enum { HAK_KIND_MALLOC, HAK_KIND_NEW, HAK_KIND_NEW_ARRAY, HAK_KIND_NEW_ALIGNED } hak_kind_t;
 
 /* A block of the arena, given by a list as one of class `c`, leaves the allocator for `size` bytes. */
 void hak_secure_give(void *block, unsigned c, size_t size);
