@@ -111,7 +111,7 @@ bool hak_os_guard(void *address, size_t size, bool on) {
     bool done = false;
     if (!on) {
         done = madvise(address, size, MADV_GUARD_REMOVE) == 0;
-        if (hak_load_relaxed(&mapped) > 0) {
+        if (hak_load_relaxed(&unknown)) { /* of one long guard many parts may be opened, so that `mapped` may fall below 0 */
             done = protect(address, size, false);
             hak_sub_relaxed(&mapped, 1);
         }

@@ -82,6 +82,7 @@ def test_secure_can_be_told_to_let_wrong_pairs_pass(program: Path, tmp_path: Pat
 
 
 SAMPLED = r"""
+#include <malloc.h>
 #include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +93,14 @@ static char *blocks[1000];
 int main(int count, char **arguments) {
     if (count != 3) return 2;
     const char *error = arguments[1];
+    if (strcmp(error, "count") == 0) {
+        int sampled = 0;
+        for (int i = 0; i < atoi(arguments[2]); i++) { /* of others the size is a class's, which is even */
+            sampled += malloc_usable_size(take(1001 + i * 14 % 3000)) % 2;
+        }
+        printf("%d\n", sampled);
+        return 0;
+    }
     for (int i = 0; i < atoi(arguments[2]); i++) {
         char *old = blocks[i % 1000];
         if (old != NULL) {
@@ -119,10 +128,10 @@ def sampled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compile_program(directory / "sampled.c", directory / "sampled")
 
 
-def run_sampled(sampled: Path, error: str, every: int) -> subprocess.CompletedProcess[str]:
+def run_sampled(sampled: Path, error: str, every: int, *before: Path) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
-        "LD_PRELOAD": str(library_path("release")),
+        "LD_PRELOAD": " ".join(map(str, (*before, library_path("release")))),
         "HAKMEM_GUARD_SAMPLE": str(every),
     }
     return subprocess.run(
@@ -152,6 +161,31 @@ def test_an_error_with_a_sampled_block_is_told_with_callers(sampled: Path, error
     assert f"[{kind}]" in done.stderr
     assert "allocated by thread" in done.stderr
     assert "sampled+0x" in done.stderr or "program+0x" in done.stderr
+
+
+NO_GUARD_PAGES = r"""
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+int madvise(void *address, size_t size, int advice) { /* MADV_GUARD_INSTALL, MADV_GUARD_REMOVE: Linux 6.13 */
+    if (advice != 102 && advice != 103) return (int)syscall(SYS_madvise, address, size, advice);
+    errno = EINVAL;
+    return -1;
+}
+"""
+
+
+@pytest.mark.parametrize("guard_pages", [True, False])
+def test_every_slot_can_hold_a_sampled_block_also_on_older_kernels(
+    sampled: Path, tmp_path: Path, guard_pages: bool
+) -> None:
+    (tmp_path / "older.c").write_text(NO_GUARD_PAGES)
+    library = tmp_path / "older.so"
+    options = ("-D_GNU_SOURCE", "-shared", "-fPIC")
+    subprocess.run([needs.program("cc"), *options, tmp_path / "older.c", "-o", library], check=True)
+    done = run_sampled(sampled, "count", 10, *([] if guard_pages else [library]))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "512\n", "")
 
 
 def test_without_the_setting_nothing_is_sampled(sampled: Path) -> None:
