@@ -38,7 +38,7 @@ def burst(launcher: Launcher, compiler: Compiler, tmp_path: Path) -> Burst:
     return Burst(launcher, compiler.program("purge.c"), tmp_path)
 
 
-@pytest.mark.parametrize("what", ["loop", "trickle", "threads"])
+@pytest.mark.parametrize("what", ["loop", "trickle", "threads", "work"])
 def test_a_loop_on_one_size_lets_a_burst_go_within_a_second(
     what: str, library: Library, burst: Burst
 ) -> None:

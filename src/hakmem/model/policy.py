@@ -99,6 +99,8 @@ class Policy:
     skip_calls: int = _mirrors("upkeep.c", "SKIP_CALLS_MAX", 63)
     skip_trips: int = _mirrors("upkeep.c", "SKIP_TRIPS_MAX", 15)
     busy_trips: int = _mirrors("upkeep.c", "BUSY_TRIPS", 64)
+    busy_debt: int = _mirrors("upkeep.c", "BUSY_DEBT", 2)
+    heap_part: int = _mirrors("upkeep.c", "HEAP_PART", 8)
     growth_ms: int = _mirrors("upkeep.c", "GROWTH_MS", 20)
     settle_ticks: int = _mirrors("upkeep.c", "SETTLE_TICKS", 3)
     window_ticks: int = _mirrors("upkeep.c", "WINDOW_TICKS", 3)

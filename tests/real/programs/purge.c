@@ -2,6 +2,7 @@
  *   loop      a second of malloc and free on one size
  *   trickle   the same with a pause of 2 ms after each
  *   threads   as loop, but built and dropped by four threads
+ *   work      four times: work on blocks of all sizes for less than the purge delay, then the loop; the most of what is resident then
  *   trim      malloc_trim(0), at once
  *   silence   a second and a half of sleep */
 #include "check.h"
@@ -36,13 +37,37 @@ static void *build_and_drop(void *mib)
     return NULL;
 }
 
+/* Nearly every call goes past the thread's cache. Where this ends is chance: hence four times. */
+static void work(double seconds)
+{
+    static char *blocks[20];
+    static uint32_t state = 2463534242u;
+    for (double end = now_s() + seconds; now_s() < end;) {
+        for (int i = 0; i < 100; i++) {
+            char **block = &blocks[next_random(&state) % 20];
+            free(*block);
+            *block = malloc(20000 + next_random(&state) % MIB);
+            CHECK(*block != NULL);
+            **block = 1;
+        }
+    }
+}
+
 int main(int count, char **arguments)
 {
     CHECK(count == 2);
     const char *what = arguments[1];
     int threaded = strcmp(what, "threads") == 0;
     CHECK(pthread_barrier_init(&built, NULL, threaded ? THREADS : 1) == 0);
-    if (threaded) {
+    long resident_kib = 0;
+    if (strcmp(what, "work") == 0) {
+        for (int i = 0; i < 4; i++) {
+            build_and_drop((void *)(uintptr_t)BURST_MIB);
+            work(0.06 + 0.03 * i);
+            keep_busy(1.0);
+            resident_kib = status_kib("VmRSS:") > resident_kib ? status_kib("VmRSS:") : resident_kib;
+        }
+    } else if (threaded) {
         pthread_t threads[THREADS];
         for (int i = 0; i < THREADS; i++) {
             CHECK(pthread_create(&threads[i], NULL, build_and_drop, (void *)(uintptr_t)(BURST_MIB / THREADS)) == 0);
@@ -66,6 +91,9 @@ int main(int count, char **arguments)
             usleep(1500000);
         }
     }
-    printf("%ld %ld\n", status_kib("VmRSS:") / 1024, status_kib("VmHWM:") / 1024);
+    if (resident_kib == 0) {
+        resident_kib = status_kib("VmRSS:");
+    }
+    printf("%ld %ld\n", resident_kib / 1024, status_kib("VmHWM:") / 1024);
     return 0;
 }
