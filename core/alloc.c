@@ -154,27 +154,26 @@ static HAK_NOINLINE void *checked_closely(void *block, unsigned c, size_t size) 
 
 static HAK_NOINLINE void *checked_slow(unsigned c, size_t size) { return checked(alloc_slow(hak_classes[c].size), c, size); }
 
-/* As alloc_from, with what hak_secure_give does. The bin's offset is 16 times the class; tiny blocks have at most
+/* As alloc_from, with what hak_secure_give does; the bin's offset is 16 times the class. A tiny block has at most
  * HAK_STATE_SLACK bytes beyond `size` and the canary. */
-static inline void *checked_from(size_t offset, size_t size) {
-    unsigned c = (unsigned)(offset / HAK_BLOCK_ALIGN);
+static inline __attribute__((always_inline)) void *checked_from(size_t offset, size_t size, bool coarse) {
+    size_t c = offset / HAK_BLOCK_ALIGN;
     hak_bin_t *bin = hak_bin_at(hak_thread_fast(), offset);
     char *block = bin->head;
-    if (HAK_UNLIKELY(block == NULL)) return checked_slow(c, size);
-    uint64_t next = hak_link_decode(block), canary = hak_canary(block);
+    if (HAK_UNLIKELY(block == NULL)) return checked_slow((unsigned)c, size);
+    uint64_t key = hak_link_key(block), next = hak_link_decode(block, key);
     uint8_t *state = hak_state(block);
-    bool coarse = hak_state_is_coarse(c);
-    uint64_t wrong = (next & HAK_LINK_NEVER) | ((coarse ? hak_load_word(state) : *state) ^ c) | hak_link_second(block);
+    uint64_t wrong = ((coarse ? hak_load_word(state) : *state) ^ c) | hak_link_second(block) | hak_options.zero_on_free;
     bin->head = (void *)next;
     bin->room++;
-    if (HAK_UNLIKELY((wrong | hak_options.zero_on_free) != 0)) return checked_closely(block, c, size);
-    if (coarse) {
-        hak_store_word(state, hak_state_live_word(size, HAK_KIND_MALLOC));
-        canary = hak_canary_turned(canary, size);
-    } else {
+    if (HAK_UNLIKELY((wrong | (next & HAK_LINK_NEVER)) != 0)) return checked_closely(block, (unsigned)c, size);
+    if (!coarse) {
         *state = (uint8_t)(offset - size + (HAK_STATE_LIVE - HAK_CANARY));
+        hak_store_word(block + size, key);
+        return block;
     }
-    if (hak_state_has_canary(c)) hak_store_word(block + size, canary);
+    hak_store_word(state, hak_state_live_word(size, HAK_KIND_MALLOC));
+    if (hak_state_has_canary((unsigned)c)) hak_store_word(block + size, hak_canary_turned(key, size));
     return block;
 }
 
@@ -182,20 +181,21 @@ static HAK_NOINLINE void *checked_beyond_tiny(size_t size) {
     bool zero;
     if (HAK_UNLIKELY(size > HAK_WIDE_MAX - HAK_CANARY)) return checked_large(size, 1, &zero);
     size_t least = size + HAK_CANARY;
-    if (HAK_LIKELY(least <= HAK_MID_MAX)) return checked_from(hak_class_of_mid(least) * sizeof(hak_bin_t), size);
-    return checked_from(hak_class_of_wide(least) * sizeof(hak_bin_t), size);
+    unsigned c = HAK_LIKELY(least <= HAK_MID_MAX) ? hak_class_of_mid(least) : hak_class_of_wide(least);
+    return checked_from(c * sizeof(hak_bin_t), size, true);
 }
 
 static inline void *checked_alloc(size_t size) {
     if (HAK_UNLIKELY(size > HAK_TINY_MAX - HAK_CANARY)) return checked_beyond_tiny(size);
     size_t offset = (size + HAK_CANARY + HAK_BLOCK_ALIGN - 1) & ~(size_t)(HAK_BLOCK_ALIGN - 1);
-    return checked_from(offset, size);
+    return checked_from(offset, size, false);
 }
 
 /* For `size` bytes in a block that has room for more. */
 static void *checked_alloc_roomy(unsigned c, size_t size) {
-    size_t most = hak_classes[c].size - HAK_CANARY;
-    return checked_from(c * sizeof(hak_bin_t), hak_state_is_coarse(c) ? size : most - hak_min(most - size, HAK_STATE_SLACK));
+    size_t offset = c * sizeof(hak_bin_t), most = hak_classes[c].size - HAK_CANARY;
+    if (hak_state_is_coarse(c)) return checked_from(offset, size, true);
+    return checked_from(offset, most - hak_min(most - size, HAK_STATE_SLACK), false);
 }
 
 void *hak_alloc(size_t size) { return HAK_SECURE ? checked_alloc(size) : alloc_inline(size); }
@@ -300,14 +300,14 @@ static HAK_NOINLINE void checked_release_slow(void *block, const char *doing) {
     release_inline(block);
 }
 
-/* Puts a block on its bin whose state says that it is free. */
-static inline void checked_push(void *block, size_t offset) {
+/* Puts a block on its bin whose state says that it is free; `key` is its link's. */
+static inline void checked_push(void *block, size_t offset, uint64_t key) {
     hak_bin_t *bin = hak_bin_at(hak_thread_fast(), offset);
     if (HAK_UNLIKELY(hak_count_down_hot(&bin->room) < 0)) {
         release_slow(block, bin);
         return;
     }
-    hak_set_next(block, bin->head);
+    hak_link_encode(block, bin->head, key);
     bin->head = block;
 }
 
@@ -315,20 +315,20 @@ static inline void checked_push(void *block, size_t offset) {
 static HAK_NOINLINE void checked_release_coarse(char *block, size_t offset) {
     unsigned c = (unsigned)(offset / HAK_BLOCK_ALIGN);
     uint8_t *state = hak_state(block);
-    uint64_t word = hak_load_word(state), canary = hak_canary_short_secret ^ (uintptr_t)block;
+    uint64_t word = hak_load_word(state), key = hak_link_key(block);
     size_t size = word >> HAK_STATE_SIZE_SHIFT;
     bool fits = (word & HAK_STATE_LIVE) != 0 && (uintptr_t)block % HAK_COARSE_ALIGN == 0 && c != HAK_CLASS_LARGE;
     if (HAK_LIKELY(fits)) {
-        if (hak_state_has_canary(c)) fits = hak_load_word(block + size) == hak_canary_turned(canary, size);
+        if (hak_state_has_canary(c)) fits = hak_load_word(block + size) == hak_canary_turned(key, size);
         else fits = hak_options.zero_on_free == 0;
-        if (hak_state_has_last(c)) fits = fits && hak_load_word(block + hak_classes[c].size - HAK_CANARY) == canary;
+        if (hak_state_has_last(c)) fits = fits && hak_load_word(block + hak_classes[c].size - HAK_CANARY) == key;
     }
     if (HAK_UNLIKELY(!fits)) {
         checked_release_slow(block, "free");
         return;
     }
     hak_store_word(state, c);
-    checked_push(block, offset);
+    checked_push(block, offset, key);
 }
 
 static inline void checked_release(void *block) {
@@ -345,14 +345,15 @@ static inline void checked_release(void *block) {
         return;
     }
     const char *end = (char *)block + offset - (*state & HAK_STATE_SLACK);
-    /* Class 0 leaves here, whose states are never live, and all that is wrong, to be named. */
-    if (HAK_UNLIKELY((*state & HAK_STATE_LIVE) == 0 || (uintptr_t)block % HAK_BLOCK_ALIGN != 0 ||
-                     hak_load_word(end - HAK_CANARY) != (hak_canary_short_secret ^ (uintptr_t)block))) {
+    uint64_t key = hak_link_key(block);
+    /* Class 0 leaves here, whose states are never live, and all that is wrong, to be named: for an address that is not aligned
+     * no canary fits. */
+    if (HAK_UNLIKELY((*state & HAK_STATE_LIVE) == 0 || hak_load_word(end - HAK_CANARY) != key)) {
         checked_release_slow(block, "free");
         return;
     }
     *state = (uint8_t)(offset / HAK_BLOCK_ALIGN);
-    checked_push(block, offset);
+    checked_push(block, offset, key);
 }
 
 void hak_release(void *block) {
@@ -479,7 +480,7 @@ static void *checked_resize(void *block, size_t size) {
     }
     memcpy(fresh, block, hak_min(old_size, size));
     hak_secure_retire(block, c, old_size);
-    checked_push(block, c * sizeof(hak_bin_t));
+    checked_push(block, c * sizeof(hak_bin_t), hak_link_key(block));
     return fresh;
 }
 

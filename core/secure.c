@@ -31,7 +31,7 @@ static size_t class_bytes(const void *block, unsigned c) {
 }
 
 /* A tiny block may be much larger than asked for where an alignment was asked for too: its requested size counts as more. */
-static void mark(char *block, unsigned c, size_t size, unsigned kind) {
+static HAK_NOINLINE void mark(char *block, unsigned c, size_t size, unsigned kind) {
     uint64_t canary = hak_canary(block);
     if (hak_state_is_coarse(c)) {
         hak_store_word(hak_state(block), hak_state_live_word(size, kind));
@@ -84,7 +84,7 @@ void hak_secure_give(void *block, unsigned c, size_t size) {
     mark(block, c, size, HAK_KIND_MALLOC);
 }
 
-size_t hak_secure_look(const void *block, unsigned *c, const char *doing) {
+HAK_NOINLINE size_t hak_secure_look(const void *block, unsigned *c, const char *doing) {
     *c = checked_class(block, doing);
     return checked_size(block, *c, doing);
 }

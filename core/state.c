@@ -13,13 +13,12 @@ static uint64_t mix(uint64_t x) {
     return x ^ x >> 31;
 }
 
-uint64_t hak_canary_secret, hak_canary_short_secret;
+uint64_t hak_canary_secret;
 uintptr_t hak_states_origin;
 
 void hak_state_open(void) {
     hak_link_secret = hak_os_entropy();
-    hak_canary_secret = hak_os_entropy();
-    hak_canary_short_secret = hak_options.zero_on_free != 0 ? ~hak_canary_secret : hak_canary_secret;
+    hak_canary_secret = hak_options.zero_on_free != 0 ? hak_os_entropy() : hak_link_secret;
     hak_states_origin = (uintptr_t)hak_arena.states - hak_arena_base() / HAK_BLOCK_ALIGN;
 }
 

@@ -28,9 +28,10 @@ enum {
 };
 _Static_assert(HAK_CLASS_COUNT <= HAK_STATE_LIVE, "a state holds a class");
 
-/* The short secret is another one where `zero_on_free` is set: then no canary fits on the short way, which leaves all blocks to
- * the long one. */
-extern uint64_t hak_canary_secret, hak_canary_short_secret;
+/* That of links, so that a canary is the key of the block's link, which the short ways have at hand; where `zero_on_free` is set
+ * another one, so that no canary fits on the short ways, and all blocks go the long ones. Who knows it can forge a link, but no
+ * state. */
+extern uint64_t hak_canary_secret;
 /* Where the state of address 0 would be. */
 extern uintptr_t hak_states_origin;
 
