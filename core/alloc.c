@@ -156,7 +156,7 @@ static HAK_NOINLINE void *checked_slow(unsigned c, size_t size) { return checked
 
 /* As alloc_from, with what hak_secure_give does; the bin's offset is 16 times the class. A tiny block has at most
  * HAK_STATE_SLACK bytes beyond `size` and the canary. */
-static inline __attribute__((always_inline)) void *checked_from(size_t offset, size_t size, bool coarse) {
+static HAK_INLINE void *checked_from(size_t offset, size_t size, bool coarse) {
     size_t c = offset / HAK_BLOCK_ALIGN;
     hak_bin_t *bin = hak_bin_at(hak_thread_fast(), offset);
     char *block = bin->head;

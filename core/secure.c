@@ -31,7 +31,7 @@ static size_t class_bytes(const void *block, unsigned c) {
 }
 
 /* A tiny block may be much larger than asked for where an alignment was asked for too: its requested size counts as more. */
-static HAK_NOINLINE void mark(char *block, unsigned c, size_t size, unsigned kind) {
+static HAK_INLINE void mark(char *block, unsigned c, size_t size, unsigned kind) {
     uint64_t canary = hak_canary(block);
     if (hak_state_is_coarse(c)) {
         hak_store_word(hak_state(block), hak_state_live_word(size, kind));
@@ -44,7 +44,7 @@ static HAK_NOINLINE void mark(char *block, unsigned c, size_t size, unsigned kin
     if (hak_state_has_canary(c)) hak_store_word(block + size, canary);
 }
 
-static size_t checked_size(const char *block, unsigned c, const char *doing) {
+static HAK_INLINE size_t checked_size(const char *block, unsigned c, const char *doing) {
     if (!hak_state_has_canary(c)) return hak_load_word(hak_state(block)) >> HAK_STATE_SIZE_SHIFT;
     size_t most = hak_classes[c].size - HAK_CANARY, size = most - (*hak_state(block) & HAK_STATE_SLACK);
     uint64_t canary = hak_canary(block);
@@ -58,7 +58,7 @@ static size_t checked_size(const char *block, unsigned c, const char *doing) {
 }
 
 /* The class of the live block that starts at `block`. */
-static unsigned checked_class(const void *block, const char *doing) {
+static HAK_INLINE unsigned checked_class(const void *block, const char *doing) {
     unsigned c = hak_page_map_class(hak_unit_of(block));
     if (HAK_UNLIKELY(c == 0 || !is_aligned(block, c) || *hak_state(block) < HAK_STATE_LIVE)) fatal_free(block, doing);
     return c;
@@ -84,10 +84,13 @@ void hak_secure_give(void *block, unsigned c, size_t size) {
     mark(block, c, size, HAK_KIND_MALLOC);
 }
 
-HAK_NOINLINE size_t hak_secure_look(const void *block, unsigned *c, const char *doing) {
+/* In each caller: one load of the state, of the class and of the secret. */
+static HAK_INLINE size_t look(const void *block, unsigned *c, const char *doing) {
     *c = checked_class(block, doing);
     return checked_size(block, *c, doing);
 }
+
+size_t hak_secure_look(const void *block, unsigned *c, const char *doing) { return look(block, c, doing); }
 
 void hak_secure_retire(void *block, unsigned c, size_t size) {
     if (hak_options.zero_on_free != 0) {
@@ -100,7 +103,7 @@ void hak_secure_retire(void *block, unsigned c, size_t size) {
 
 void hak_secure_take(void *block, const char *doing) {
     unsigned c;
-    size_t size = hak_secure_look(block, &c, doing);
+    size_t size = look(block, &c, doing);
     hak_secure_retire(block, c, size);
 }
 
@@ -108,7 +111,7 @@ void hak_secure_leave_large(const void *block) { hak_store_word(hak_state(block)
 
 size_t hak_secure_size(const void *block, const char *doing) {
     unsigned c;
-    return hak_secure_look(block, &c, doing);
+    return look(block, &c, doing);
 }
 
 size_t hak_secure_capacity(const void *block, unsigned c) {
