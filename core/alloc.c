@@ -146,37 +146,56 @@ static void *checked_large(size_t size, size_t alignment, bool *zero) {
     return checked(given(large_alloc(hak_max(size, 1), alignment, zero)), HAK_CLASS_LARGE, size);
 }
 
-static HAK_NOINLINE void *checked_slow(size_t size) {
-    bool zero;
-    if (size > HAK_WIDE_MAX - HAK_CANARY) return checked_large(size, 1, &zero);
-    unsigned c = hak_class_of(size + HAK_CANARY);
-    return checked(alloc_inline(size + HAK_CANARY), c, size);
-}
-
 /* A block popped off a bin that does not look as it must, or has to be looked at whole. */
 static HAK_NOINLINE void *checked_closely(void *block, unsigned c, size_t size) {
     hak_next(block); /* looks at the link */
     return checked(block, c, size);
 }
 
-/* As alloc_inline, for tiny blocks, with what hak_secure_give does. */
-static inline void *checked_alloc(size_t size) {
-    if (HAK_UNLIKELY(size > HAK_TINY_MAX - HAK_CANARY)) return checked_slow(size);
-    size_t offset = (size + HAK_CANARY + HAK_BLOCK_ALIGN - 1) & ~(size_t)(HAK_BLOCK_ALIGN - 1);
+static HAK_NOINLINE void *checked_slow(unsigned c, size_t size) { return checked(alloc_slow(hak_classes[c].size), c, size); }
+
+/* As alloc_from, with what hak_secure_give does; the bin's offset is 16 times the class. A tiny block has at most
+ * HAK_STATE_SLACK bytes beyond `size` and the canary. */
+static HAK_INLINE void *checked_from(size_t offset, size_t size, bool coarse) {
+    size_t c = offset / HAK_BLOCK_ALIGN;
     hak_bin_t *bin = hak_bin_at(hak_thread_fast(), offset);
-    void *block = bin->head;
-    if (HAK_UNLIKELY(block == NULL)) return checked_slow(size);
-    uint64_t next = hak_link_decode(block);
+    char *block = bin->head;
+    if (HAK_UNLIKELY(block == NULL)) return checked_slow((unsigned)c, size);
+    uint64_t key = hak_link_key(block), next = hak_link_decode(block, key);
     uint8_t *state = hak_state(block);
-    uint64_t wrong = (next & HAK_LINK_NEVER) | (*state ^ offset / HAK_BLOCK_ALIGN) | hak_link_second(block);
+    uint64_t wrong = ((coarse ? hak_load_word(state) : *state) ^ c) | hak_link_second(block) | hak_options.zero_on_free;
     bin->head = (void *)next;
     bin->room++;
-    if (HAK_UNLIKELY((wrong | hak_options.zero_on_free) != 0)) {
-        return checked_closely(block, (unsigned)(offset / HAK_BLOCK_ALIGN), size);
+    if (HAK_UNLIKELY((wrong | (next & HAK_LINK_NEVER)) != 0)) return checked_closely(block, (unsigned)c, size);
+    if (!coarse) {
+        *state = (uint8_t)(offset - size + (HAK_STATE_LIVE - HAK_CANARY));
+        hak_store_word(block + size, key);
+        return block;
     }
-    *state = (uint8_t)(HAK_STATE_LIVE | (offset - HAK_CANARY - size));
-    hak_store_word((char *)block + size, hak_canary(block));
+    hak_store_word(state, hak_state_live_word(size, HAK_KIND_MALLOC));
+    if (hak_state_has_canary((unsigned)c)) hak_store_word(block + size, hak_canary_turned(key, size));
     return block;
+}
+
+static HAK_NOINLINE void *checked_beyond_tiny(size_t size) {
+    bool zero;
+    if (HAK_UNLIKELY(size > HAK_WIDE_MAX - HAK_CANARY)) return checked_large(size, 1, &zero);
+    size_t least = size + HAK_CANARY;
+    unsigned c = HAK_LIKELY(least <= HAK_MID_MAX) ? hak_class_of_mid(least) : hak_class_of_wide(least);
+    return checked_from(c * sizeof(hak_bin_t), size, true);
+}
+
+static inline void *checked_alloc(size_t size) {
+    if (HAK_UNLIKELY(size > HAK_TINY_MAX - HAK_CANARY)) return checked_beyond_tiny(size);
+    size_t offset = (size + HAK_CANARY + HAK_BLOCK_ALIGN - 1) & ~(size_t)(HAK_BLOCK_ALIGN - 1);
+    return checked_from(offset, size, false);
+}
+
+/* For `size` bytes in a block that has room for more. */
+static void *checked_alloc_roomy(unsigned c, size_t size) {
+    size_t offset = c * sizeof(hak_bin_t), most = hak_classes[c].size - HAK_CANARY;
+    if (hak_state_is_coarse(c)) return checked_from(offset, size, true);
+    return checked_from(offset, most - hak_min(most - size, HAK_STATE_SLACK), false);
 }
 
 void *hak_alloc(size_t size) { return HAK_SECURE ? checked_alloc(size) : alloc_inline(size); }
@@ -281,6 +300,37 @@ static HAK_NOINLINE void checked_release_slow(void *block, const char *doing) {
     release_inline(block);
 }
 
+/* Puts a block on its bin whose state says that it is free; `key` is its link's. */
+static inline void checked_push(void *block, size_t offset, uint64_t key) {
+    hak_bin_t *bin = hak_bin_at(hak_thread_fast(), offset);
+    if (HAK_UNLIKELY(hak_count_down_hot(&bin->room) < 0)) {
+        release_slow(block, bin);
+        return;
+    }
+    hak_link_encode(block, bin->head, key);
+    bin->head = block;
+}
+
+/* Of a class above 1 KiB. */
+static HAK_NOINLINE void checked_release_coarse(char *block, size_t offset) {
+    unsigned c = (unsigned)(offset / HAK_BLOCK_ALIGN);
+    uint8_t *state = hak_state(block);
+    uint64_t word = hak_load_word(state), key = hak_link_key(block);
+    size_t size = word >> HAK_STATE_SIZE_SHIFT;
+    bool fits = (word & HAK_STATE_LIVE) != 0 && (uintptr_t)block % HAK_COARSE_ALIGN == 0 && c != HAK_CLASS_LARGE;
+    if (HAK_LIKELY(fits)) {
+        if (hak_state_has_canary(c)) fits = hak_load_word(block + size) == hak_canary_turned(key, size);
+        else fits = hak_options.zero_on_free == 0;
+        if (hak_state_has_last(c)) fits = fits && hak_load_word(block + hak_classes[c].size - HAK_CANARY) == key;
+    }
+    if (HAK_UNLIKELY(!fits)) {
+        checked_release_slow(block, "free");
+        return;
+    }
+    hak_store_word(state, c);
+    checked_push(block, offset, key);
+}
+
 static inline void checked_release(void *block) {
     uintptr_t base = hak_arena_base();
     size_t distance = (uintptr_t)block - base;
@@ -289,22 +339,21 @@ static inline void checked_release(void *block) {
         return;
     }
     size_t offset = hak_load_relaxed((hak_page_map_entry_t *)(base - HAK_PAGE_MAP_SPAN) + (distance >> HAK_UNIT_SHIFT));
-    uint8_t *state = &hak_arena.states[distance / HAK_BLOCK_ALIGN];
-    size_t size = offset - HAK_CANARY - (*state & HAK_STATE_SLACK);
-    /* Class 0 and those that are not tiny leave here, and all that is wrong, to be named. */
-    if (HAK_UNLIKELY((*state & HAK_STATE_LIVE) == 0 || (uintptr_t)block % HAK_BLOCK_ALIGN != 0 || offset - 1 >= HAK_TINY_MAX ||
-                     hak_load_word((char *)block + size) != hak_canary(block) || hak_options.zero_on_free != 0)) {
+    uint8_t *state = hak_state(block);
+    if (HAK_UNLIKELY(offset > HAK_TINY_MAX)) {
+        checked_release_coarse(block, offset);
+        return;
+    }
+    const char *end = (char *)block + offset - (*state & HAK_STATE_SLACK);
+    uint64_t key = hak_link_key(block);
+    /* Class 0 leaves here, whose states are never live, and all that is wrong, to be named: for an address that is not aligned
+     * no canary fits. */
+    if (HAK_UNLIKELY((*state & HAK_STATE_LIVE) == 0 || hak_load_word(end - HAK_CANARY) != key)) {
         checked_release_slow(block, "free");
         return;
     }
     *state = (uint8_t)(offset / HAK_BLOCK_ALIGN);
-    hak_bin_t *bin = hak_bin_at(hak_thread_fast(), offset);
-    if (HAK_UNLIKELY(hak_count_down_hot(&bin->room) < 0)) {
-        release_slow(block, bin);
-        return;
-    }
-    hak_set_next(block, bin->head);
-    bin->head = block;
+    checked_push(block, offset, key);
 }
 
 void hak_release(void *block) {
@@ -334,7 +383,7 @@ void *hak_alloc_aligned(size_t alignment, size_t size) {
     if (alignment <= HAK_UNIT_SIZE && rounded <= HAK_WIDE_MAX) {
         unsigned c = hak_class_of(rounded);
         while (c < HAK_CLASS_COUNT && hak_classes[c].size % alignment != 0) c++;
-        if (c < HAK_CLASS_COUNT && HAK_SECURE) return checked(alloc_inline(hak_classes[c].size), c, size);
+        if (c < HAK_CLASS_COUNT && HAK_SECURE) return checked_alloc_roomy(c, size);
         if (c < HAK_CLASS_COUNT) return alloc_inline(hak_classes[c].size);
     }
     bool zero;
@@ -388,7 +437,7 @@ static void *resize_by_copy(void *block, size_t old_size, size_t size) {
 static void *resize_large(void *block, size_t old_size, size_t size) {
     size_t unit = hak_unit_of(block);
     if (hak_large_resize(unit, size)) {
-        if (HAK_SECURE) hak_secure_resize(block, size);
+        if (HAK_SECURE) hak_secure_resize(block, HAK_CLASS_LARGE, size);
         hak_upkeep(hak_thread_cache());
         return block;
     }
@@ -411,6 +460,30 @@ static size_t with_room_to_grow(size_t old_size, size_t size) {
     return grows_little && roomy <= HAK_MID_MAX ? roomy : size;
 }
 
+/* A block of the arena, in the secure flavour: looked at once. */
+static void *checked_resize(void *block, size_t size) {
+    unsigned c;
+    size_t old_size = hak_secure_look(block, &c, "realloc"), room = hak_secure_capacity(block, c);
+    if (c == HAK_CLASS_LARGE && size > HAK_MID_MAX) return resize_large(block, old_size, size);
+    if (size <= room && size >= room / 2) {
+        hak_secure_resize(block, c, size);
+        return block;
+    }
+    if (c == HAK_CLASS_LARGE) return resize_by_copy(block, old_size, size);
+    int saved = errno;
+    size_t roomy = with_room_to_grow(old_size, size);
+    void *fresh = size > HAK_MID_MAX ? alloc_to_resize(old_size, size) : checked_alloc_roomy(hak_class_of(roomy + HAK_CANARY), size);
+    if (fresh == NULL) {
+        if (size > old_size) return NULL;
+        errno = saved;
+        return block;
+    }
+    memcpy(fresh, block, hak_min(old_size, size));
+    hak_secure_retire(block, c, old_size);
+    checked_push(block, c * sizeof(hak_bin_t), hak_link_key(block));
+    return fresh;
+}
+
 void *hak_resize(void *block, size_t size) {
     if (block == NULL) return hak_alloc(size);
     if (size == 0) {
@@ -418,20 +491,15 @@ void *hak_resize(void *block, size_t size) {
         return NULL;
     }
     if (size > PTRDIFF_MAX) return no_memory();
+    if (HAK_SECURE && HAK_LIKELY(hak_arena_holds(block))) return checked_resize(block, size);
     size_t old_size = size_of(block, "realloc");
     bool in_arena = hak_arena_holds(block);
     bool large = in_arena && hak_page_map_class(hak_unit_of(block)) == HAK_CLASS_LARGE;
     if (large && size > HAK_MID_MAX) return resize_large(block, old_size, size);
     if (!in_arena && !hak_sampled_holds(block) && hak_outside_size(block) == 0) return hak_foreign_resize(block, size);
     /* A block that stays at least half full stays where it is. */
-    size_t room = HAK_SECURE && in_arena ? hak_secure_capacity(block) : old_size;
-    if (size <= room && size >= room / 2 && !hak_sampled_holds(block)) {
-        if (HAK_SECURE && in_arena) hak_secure_resize(block, size);
-        return block;
-    }
-    void *fresh = resize_by_copy(block, old_size, with_room_to_grow(old_size, size));
-    if (HAK_SECURE && fresh != NULL && hak_arena_holds(fresh)) hak_secure_resize(fresh, size);
-    return fresh;
+    if (size <= old_size && size >= old_size / 2 && !hak_sampled_holds(block)) return block;
+    return resize_by_copy(block, old_size, with_room_to_grow(old_size, size));
 }
 
 void *hak_resize_array(void *block, size_t count, size_t size) {

@@ -31,6 +31,8 @@
 #define HAK_NOINLINE __attribute__((noinline))
 /* For doors to the fast paths: what they call becomes part of them, however large the rest of the unit is. */
 #define HAK_FLAT __attribute__((flatten))
+/* Part of each caller: where a constant argument decides what is left of it. */
+#define HAK_INLINE __attribute__((always_inline)) inline
 #define HAK_COLD __attribute__((noinline, cold))
 #define HAK_ALIGNED(n) __attribute__((aligned(n)))
 /* Zeroed memory that comes after all other, so that small variables that every process uses share few pages. */

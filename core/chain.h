@@ -18,26 +18,27 @@ _Static_assert(HAK_LINK_FACTOR * HAK_LINK_INVERSE == 1, "decoding undoes encodin
 extern uint64_t hak_link_secret;
 HAK_COLD _Noreturn void hak_link_fatal(const void *block);
 
-static inline uint64_t hak_link_decode(const void *block) {
-    return (*(const uint64_t *)block * HAK_LINK_INVERSE) ^ hak_link_secret ^ (uintptr_t)block;
-}
+static inline uint64_t hak_link_key(const void *block) { return hak_link_secret ^ (uintptr_t)block; }
+static inline uint64_t hak_link_decode(const void *block, uint64_t key) { return (*(const uint64_t *)block * HAK_LINK_INVERSE) ^ key; }
 static inline uint64_t hak_link_second(const void *block) { return ((const uint64_t *)block)[1]; }
 
 static inline void *hak_next(const void *block) {
     if (!HAK_SECURE) return *(void *const *)block;
-    uint64_t next = hak_link_decode(block);
+    uint64_t next = hak_link_decode(block, hak_link_key(block));
     if (HAK_UNLIKELY((next & HAK_LINK_NEVER) != 0)) hak_link_fatal(block);
     return (void *)next;
 }
 
+static inline void hak_link_encode(void *block, void *next, uint64_t key) {
+    uint64_t *words = block;
+    words[0] = ((uintptr_t)next ^ key) * HAK_LINK_FACTOR;
+    words[1] = 0;
+}
+
 static inline void hak_set_next(void *block, void *next) {
     uint64_t *words = block;
-    if (!HAK_SECURE) {
-        words[0] = (uintptr_t)next;
-        return;
-    }
-    words[0] = ((uintptr_t)next ^ hak_link_secret ^ (uintptr_t)block) * HAK_LINK_FACTOR;
-    words[1] = 0;
+    if (HAK_SECURE) hak_link_encode(block, next, hak_link_key(block));
+    else words[0] = (uintptr_t)next;
 }
 
 static inline uint32_t hak_batch_count(const void *head) {

@@ -84,9 +84,10 @@ static void set_guard(size_t unit, bool on) {
 static void place_guard(size_t unit) {
     static _Atomic uint64_t next_ns;
     if (!HAK_SECURE) return;
-    uint64_t now_ns = hak_os_now_ns();
     hak_unit(unit)->guarded = false;
-    if (hak_unit(unit)->units <= HAK_WIDE_MAX / HAK_UNIT_SIZE || now_ns < hak_load_relaxed(&next_ns)) return;
+    if (hak_unit(unit)->units <= HAK_WIDE_MAX / HAK_UNIT_SIZE) return;
+    uint64_t now_ns = hak_os_now_ns();
+    if (now_ns < hak_load_relaxed(&next_ns)) return;
     hak_store_relaxed(&next_ns, now_ns + GUARD_NS);
     set_guard(unit, true);
 }

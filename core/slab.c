@@ -39,7 +39,7 @@ void hak_slab_retire(size_t unit, uint64_t stamp_ms) {
     HAK_ASSERT(hak_slab_free_count(slab) == 0 && !slab->listed);
     size_t touched = (size_t)hak_slab_carved(slab) * hak_classes[c].size;
     hak_page_map_set(unit, hak_classes[c].units, 0);
-    if (HAK_SECURE) hak_state_retire(unit, hak_classes[c].units);
+    if (HAK_SECURE) hak_state_retire(c, unit, hak_slab_carved(slab));
     hak_store_relaxed(&slab->class, 0);
     hak_stock_give(unit, (touched + HAK_UNIT_SIZE - 1) >> HAK_UNIT_SHIFT, stamp_ms);
 }

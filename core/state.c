@@ -14,10 +14,12 @@ static uint64_t mix(uint64_t x) {
 }
 
 uint64_t hak_canary_secret;
+uintptr_t hak_states_origin;
 
 void hak_state_open(void) {
     hak_link_secret = hak_os_entropy();
-    hak_canary_secret = hak_os_entropy();
+    hak_canary_secret = hak_options.zero_on_free != 0 ? hak_os_entropy() : hak_link_secret;
+    hak_states_origin = (uintptr_t)hak_arena.states - hak_arena_base() / HAK_BLOCK_ALIGN;
 }
 
 void hak_state_carve(unsigned c, char *first, uint32_t count, hak_chain_t *out) {
@@ -53,6 +55,9 @@ bool hak_state_fault(const void *address, int write, hak_where_t at) {
     return true;
 }
 
-void hak_state_retire(size_t unit, size_t units) {
-    memset(hak_state(hak_unit_address(unit)), 0, units * (HAK_UNIT_SIZE / HAK_BLOCK_ALIGN));
+void hak_state_retire(unsigned c, size_t unit, uint32_t carved) {
+    char *block = hak_unit_address(unit);
+    size_t bytes = hak_classes[c].size;
+    if (!hak_state_is_coarse(c)) memset(hak_state(block), 0, carved * (bytes / HAK_BLOCK_ALIGN));
+    else for (uint32_t i = 0; i < carved; i++) *hak_state(block + i * bytes) = 0;
 }

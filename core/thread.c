@@ -151,8 +151,8 @@ static bool open_once(void) {
     static bool options_read; /* a failed try is repeated, its warnings are not */
     if (!options_read) hak_options_read();
     options_read = true;
-    if (HAK_SECURE) hak_state_open();
     if (!hak_arena_open(hak_options.arena_max, (hak_huge_t)hak_options.huge_pages)) return false;
+    if (HAK_SECURE) hak_state_open();
     registry.chunk = (char *)&first_cache;
     registry.chunk_end = registry.chunk + sizeof first_cache;
     if (HAK_SECURE) hak_sampled_open(hak_state_fault);

@@ -81,6 +81,48 @@ def test_secure_can_be_told_to_let_wrong_pairs_pass(program: Path, tmp_path: Pat
         assert judge(run(program, case, lenient, tmp_path)) is Outcome.MISSED
 
 
+UNTOUCHED = r"""
+#define _DEFAULT_SOURCE
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static void *(*volatile take)(size_t) = malloc;
+static int resident(char *block, size_t size) {
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    int count = 0;
+    for (uintptr_t at = ((uintptr_t)block / page + 1) * page; at < (uintptr_t)block + size; at += page) {
+        unsigned char here;
+        if (mincore((void *)at, page, &here) == 0) count += here & 1;
+    }
+    return count;
+}
+int main(void) {
+    static const size_t sizes[] = {40000, 100000, 131072, 262136, 300000, 5000000};
+    int touched = 0;
+    for (int i = 0; i < 6; i++) {
+        char *block = take(sizes[i]);
+        block[0] = 1;
+        touched += resident(block, sizes[i]);
+    }
+    printf("%d\n", touched);
+    return 0;
+}
+"""
+
+
+def test_secure_touches_no_page_of_a_block_above_32_kib_but_the_first(tmp_path: Path) -> None:
+    needs.program("cc")
+    (tmp_path / "untouched.c").write_text(UNTOUCHED)
+    untouched = compile_program(tmp_path / "untouched.c", tmp_path / "untouched")
+    environment = {**os.environ, "LD_PRELOAD": str(library_path("secure"))}
+    done = subprocess.run(
+        [untouched], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+
+
 SAMPLED = r"""
 #include <malloc.h>
 #include <stdlib.h>

@@ -32,7 +32,7 @@ FLAVOURS: Final[tuple[Flavour, ...]] = (
         "secure",
         2,
         "libhakmem-secure.so",
-        "checks of every free, canaries and guards, for production; some 40 % slower",
+        "checks of every free, canaries and guards, for production; about a third slower",
     ),
     Flavour("debug", 3, "libhakmem-debug.so", "every check in every call, to find memory errors; slow"),
 )
