@@ -1,5 +1,5 @@
 /* trail.h -- the frames of a walk, kept for the next one.
- * May use: base, atomic.
+ * May use: base, atomic, object.
  * From one call of malloc to the next most of a thread's stack stays as it was. A walk that comes to a frame with the program
  * counter, stack pointer and frame pointer of one in the trail need not look its rule up, nor those of its callers: the same
  * rules read the same words, so as long as these hold what they held, the frames are the same. That is two words a frame.
@@ -12,8 +12,9 @@
 #define HAK_TRAIL_H
 
 #include "atomic.h"
+#include "object.h"
 
-enum { HAK_TRAIL_STEPS = 64, HAK_TRAILS = 64 };
+enum { HAK_TRAIL_STEPS = 64, HAK_TRAILS = 64, HAK_TRAIL_EXTENTS = 4 };
 
 /* A frame, and where its caller's frame pointer was found: 0, still in its register; HAK_TRAIL_END, by no common rule.
  * The caller's pc was found below the caller's stack pointer. */
@@ -26,6 +27,8 @@ typedef struct hak_trail {
     _Atomic bool taken;
     uint32_t turn; /* which of the two the last walk wrote */
     uint32_t count;
+    uint32_t extent_count;
+    hak_extent_t extents[HAK_TRAIL_EXTENTS]; /* objects that stay, through which the last walks came */
     hak_trail_step_t steps[2][HAK_TRAIL_STEPS];
 } hak_trail_t;
 
