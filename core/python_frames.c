@@ -58,35 +58,6 @@ typedef struct frame {
     uint8_t owner;
 } frame_t;
 
-/* The frames of a walk, kept for the next one of the thread, as trail.h does for native ones. A frame where one of them was, with
- * that one's code object, needs no fingerprint: frames keep their code alive, so for another object to be there, that frame
- * would have had to end, and code of the same name and lines, at the same addresses, to be made and started in the place
- * of both, all between two calls of malloc. Two words of the code object are compared nevertheless. */
-typedef struct known_frame {
-    uintptr_t at, code, instruction, name, lines;
-    uint64_t told;
-} known_frame_t;
-
-enum { KNOWN_MAX = 64, KNOWN_TRAILS = 64 };
-
-static struct known_trail {
-    _Atomic bool taken;
-    uint32_t turn, count;
-    known_frame_t frames[2][KNOWN_MAX];
-} known_trails[KNOWN_TRAILS];
-typedef struct known_trail known_trail_t;
-
-static known_trail_t *take_known(void) {
-    known_trail_t *trail = &known_trails[((uint64_t)pthread_self() >> 12) * 0x9e3779b97f4a7c15u >> 32 & (KNOWN_TRAILS - 1)];
-    /* Acquire: partner of the release in give_known; shows the frames. */
-    return hak_load_relaxed(&trail->taken) || hak_exchange_acq_rel(&trail->taken, true) ? NULL : trail;
-}
-static void give_known(known_trail_t *trail, size_t count) {
-    trail->turn ^= 1;
-    trail->count = (uint32_t)count;
-    hak_store_release(&trail->taken, false);
-}
-
 static bool read_word(uintptr_t at, uintptr_t *value, bool careful) {
     if (careful) return hak_os_peek(at, value, sizeof *value);
     *value = raw_word(at);
@@ -173,51 +144,17 @@ static bool try_layout(const hak_python_layout_t *layout) {
     return false;
 }
 
-/* Which of the frames from *next to `end` lies at `at` and has that code; *next is moved behind it. */
-static inline const known_frame_t *find_known(const hak_python_layout_t *layout, const known_frame_t **next, const known_frame_t *end,
-                                              uintptr_t at, uintptr_t code) {
-    for (const known_frame_t *known = *next; known < end; known++) {
-        if (known->at != at) continue;
-        *next = known + 1;
-        bool same = known->code == code && raw_word(code + layout->code.qualname) == known->name &&
-                    raw_word(code + layout->code.linetable) == known->lines;
-        return same ? known : NULL;
-    }
-    return NULL;
-}
-
-/* What is told of a frame: the number of its code, and where in it. */
-static inline uint64_t tell_frame(const hak_python_layout_t *layout, uintptr_t at, const frame_t *frame, const known_frame_t *known,
-                                  bool careful) {
-    if (known != NULL && known->instruction == frame->instruction) return known->told;
-    uint32_t number = known != NULL ? (uint32_t)(known->told >> 32)
-                      : careful     ? hak_python_code_keep(layout, frame->code, NULL)
-                                    : code_number(layout, frame->code);
-    return (uint64_t)number << 32 | offset_of(layout, at, frame, careful);
-}
-
 static size_t walk_frames(const hak_python_layout_t *layout, uint64_t *frames, size_t max, bool careful) {
     size_t count = 0, skipped = 0;
     frame_t frame;
-    known_trail_t *trail = careful ? NULL : take_known();
-    const known_frame_t *next = trail != NULL ? trail->frames[trail->turn] : NULL, *end = trail != NULL ? next + trail->count : NULL;
-    max = hak_min(max, KNOWN_MAX);
     for (uintptr_t at = top_frame(layout, careful); at != 0 && count < max && skipped < SKIPPED_MAX; at = frame.previous) {
         if (!read_frame(layout, at, &frame, careful)) break;
         skipped++;
-        if (frame.owner >= OWNED_BY_INTERPRETER) continue;
-        const known_frame_t *known = find_known(layout, &next, end, at, frame.code);
-        if (known == NULL && !is_code(layout, frame.code, careful)) continue;
-        frames[count] = tell_frame(layout, at, &frame, known, careful);
-        if (trail != NULL) {
-            uintptr_t name = known != NULL ? known->name : raw_word(frame.code + layout->code.qualname);
-            uintptr_t lines = known != NULL ? known->lines : raw_word(frame.code + layout->code.linetable);
-            trail->frames[trail->turn ^ 1][count] = (known_frame_t){at, frame.code, frame.instruction, name, lines, frames[count]};
-        }
-        count++;
+        if (frame.owner >= OWNED_BY_INTERPRETER || !is_code(layout, frame.code, careful)) continue;
+        uint32_t number = careful ? hak_python_code_keep(layout, frame.code, NULL) : code_number(layout, frame.code);
+        frames[count++] = (uint64_t)number << 32 | offset_of(layout, at, &frame, careful);
         skipped--;
     }
-    if (trail != NULL) give_known(trail, count);
     return count;
 }
 
