@@ -340,6 +340,7 @@ static hak_checks_t open_checks_once(void) {
     hak_stack_open(hak_options.check_stacks, STACK_BUDGET);
     hak_pages_open();
     hak_fault_open();
+    hak_report_start();
     return HAK_CHECKS_ON;
 }
 

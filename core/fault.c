@@ -30,13 +30,18 @@ static _Thread_local volatile bool chaining;
 
 static int index_of(int signal_number) { return signal_number == SIGSEGV ? 0 : 1; }
 
+/* sigaction(2): not of the kernel's own finding; it says nothing about an address, and does not come again by itself. */
+static bool was_sent(const siginfo_t *info) { return info->si_code <= 0; }
+
 /* The program's handler, or the system's action, which follows when the instruction faults again. */
 static void chain_fault(int number, siginfo_t *info, void *context) {
     struct sigaction *next = &fault.before[index_of(number)];
+    if (next->sa_handler == SIG_IGN && was_sent(info)) return;
     bool own = next->sa_handler != SIG_DFL && next->sa_handler != SIG_IGN;
     if (!own || chaining) {
         struct sigaction standard = {.sa_handler = SIG_DFL};
         sigaction(number, &standard, NULL);
+        if (was_sent(info)) tgkill(getpid(), gettid(), number);
         return;
     }
     chaining = true;
@@ -108,6 +113,11 @@ static bool in_the_library(uintptr_t pc) {
 
 static void handle_fault(int number, siginfo_t *info, void *context) {
     int saved = errno;
+    if (was_sent(info)) {
+        chain_fault(number, info, context);
+        errno = saved;
+        return;
+    }
     uintptr_t address = (uintptr_t)info->si_addr;
     if (hak_report_is_here()) {
         hak_warn("a report ended in a fault;", "the check file may be incomplete");

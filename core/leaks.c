@@ -1,5 +1,6 @@
 #include "leaks.h"
 
+#include "options.h"
 #include "os.h"
 #include "probe.h"
 #include "report.h"
@@ -9,6 +10,7 @@
 enum {
     DIRECT_BYTES = 4096, /* larger blocks are read in copies: parts of them may have lost their rights */
     LEAK_PIECE_BYTES = 64 * 1024,
+    LEAKS_ALL = 2, /* of check_leaks: reachable blocks by stack too, not only their sum */
 };
 
 typedef struct group {
@@ -72,13 +74,13 @@ static void add_to_group(const hak_site_t *site, void *context) {
     const hak_record_t *record = site->record;
     if (!is_live_record(record)) return;
     bool reachable = (record->flags & HAK_RECORD_MARKED) != 0;
-    size_t at = (record->taken_stack * 2u + reachable) * 0x9e3779b1u & (leaks.group_count - 1);
-    while (leaks.groups[at].blocks != 0 &&
-           (leaks.groups[at].stack != record->taken_stack || leaks.groups[at].reachable != reachable)) {
+    uint32_t stack = reachable && hak_options.check_leaks != LEAKS_ALL ? 0 : record->taken_stack;
+    size_t at = (stack * 2u + reachable) * 0x9e3779b1u & (leaks.group_count - 1);
+    while (leaks.groups[at].blocks != 0 && (leaks.groups[at].stack != stack || leaks.groups[at].reachable != reachable)) {
         at = (at + 1) & (leaks.group_count - 1);
     }
     group_t *group = &leaks.groups[at];
-    group->stack = record->taken_stack;
+    group->stack = stack;
     group->reachable = reachable;
     group->bytes += record->size;
     group->blocks++;

@@ -162,6 +162,7 @@ static void visit_lasting(const hak_object_t *object, void *context) {
     lasts->tour.visit(object, lasts->tour.context);
     if (object->count == 0 || !hak_object_extent(object->segments[0].start, &extent)) return;
     extent.fresh = false;
+    extent.lasts = true;
     if (extent.id != 0 && lasts->count < LASTING_MAX) lasts->found[lasts->count++] = extent;
 }
 
@@ -185,6 +186,7 @@ static bool find_lasting(uintptr_t pc, hak_extent_t *extent) {
 
 bool hak_object_extent(uintptr_t pc, hak_extent_t *extent) {
     if (find_lasting(pc, extent)) return true;
+    extent->lasts = false;
     if (glibc_find_object != NULL) {
         glibc_found_t found;
         if (glibc_find_object((void *)pc, &found) != 0) return false;

@@ -35,6 +35,7 @@ typedef struct hak_extent {
     uintptr_t start, end;
     uint32_t id;
     bool fresh;
+    bool lasts; /* see hak_object_lasting */
 } hak_extent_t;
 bool hak_object_extent(uintptr_t pc, hak_extent_t *extent);
 /* What is loaded now stays loaded, as what the program was started with does: it is found faster from now on. Calls `visit` for

@@ -121,6 +121,10 @@ static void end_report(void) {
     hak_unlock(&report.lock);
 }
 
+void hak_report_start(void) {
+    if (begin_report()) end_report();
+}
+
 static void tell_module(uintptr_t pc) {
     for (uint32_t i = 0; i < report.module_count; i++) {
         if (pc - report.modules[i].start < report.modules[i].end - report.modules[i].start) return;

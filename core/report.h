@@ -13,6 +13,8 @@
 bool hak_report_open(const char *path);
 /* Writes it, and ends the process if the settings say so. */
 void hak_report(const hak_finding_t *finding);
+/* The first line, so that a program that never errs and never exits is known to have been checked. */
+void hak_report_start(void);
 void hak_report_leak(uint32_t stack, uint64_t bytes, uint64_t blocks, bool reachable);
 typedef struct hak_report_figures {
     uint64_t live_bytes, live_blocks;

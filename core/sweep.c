@@ -59,10 +59,13 @@ static void visit(const hak_site_t *site, void *context) {
     }
     hak_finding_t finding = sweep.finding;
     if ((record->flags & HAK_RECORD_CLOSED) != 0 || !looks_damaged(site, phase, false, &finding)) return;
+    /* What was seen so far may be of two different blocks. Now it counts: a block that is live or freed keeps its slab, so its
+     * site is where its record says; fences are whole and the record is filled in before the phase becomes live, a freed
+     * block is filled before it becomes freed, and leaves that phase before its memory is given back. So if `state`, which
+     * counts every change, is the same before and after the copy, the copy is of one block in one phase. */
     uint32_t state = hak_load_acquire(&record->state);
     phase = hak_record_phase(record);
     if (phase != HAK_PHASE_LIVE && phase != HAK_PHASE_FREED) return;
-    /* A slab may have become another's since the visit began: only a block that is in use holds it as it is. */
     hak_site_t now = hak_record_site(record);
     if (now.record != record || !looks_damaged(&now, phase, true, &finding)) return;
     if (hak_load_acquire(&record->state) != state) return;

@@ -5,9 +5,9 @@
 #include "cfi.h"
 #include "object.h"
 #include "reach.h"
+#include "trail.h"
 
 enum {
-    EXTENTS = 4,          /* objects that a walk remembers: it comes back to the same few */
     WAYS = 8,                   /* words of a cache line */
     CACHE_SIZE = 1 << 16,       /* words */
     RULES_MAX = 1 << 12,        /* different rules; a large program has some hundreds */
@@ -104,13 +104,16 @@ typedef struct walker {
     hak_registers_t at;
     hak_reach_t reach;
     hak_extent_t extent; /* the last one */
-    hak_extent_t others[EXTENTS];
+    hak_extent_t others[HAK_TRAIL_EXTENTS]; /* a walk comes back to the same few objects, and so does the next one */
     size_t others_count;
     bool fresh;
+    uintptr_t fp_at; /* of the last step; see trail.h */
 } walker_t;
 
+static hak_trail_t trails[HAK_TRAILS];
+
 static HAK_NOINLINE bool extent_slow(walker_t *walker, uintptr_t pc) {
-    for (size_t i = 0; i < walker->others_count && i < EXTENTS; i++) {
+    for (size_t i = 0; i < walker->others_count && i < HAK_TRAIL_EXTENTS; i++) {
         hak_extent_t extent = walker->others[i];
         if (pc - extent.start >= extent.end - extent.start) continue;
         walker->extent = extent;
@@ -118,7 +121,7 @@ static HAK_NOINLINE bool extent_slow(walker_t *walker, uintptr_t pc) {
     }
     if (!hak_object_extent(pc, &walker->extent)) return false;
     walker->fresh = walker->fresh || walker->extent.fresh;
-    walker->others[walker->others_count++ % EXTENTS] = walker->extent;
+    walker->others[walker->others_count++ % HAK_TRAIL_EXTENTS] = walker->extent;
     return true;
 }
 
@@ -198,6 +201,7 @@ static inline bool step_common(walker_t *walker, packed_t rule) {
     walker->at.pc = hak_reach_word(cfa - sizeof cfa);
     if (saves) walker->at.fp = hak_reach_word(saved);
     walker->at.sp = cfa;
+    walker->fp_at = saves ? saved : 0;
     return true;
 }
 
@@ -213,6 +217,55 @@ static inline bool walk_step(walker_t *walker, bool *exact) {
     return step_slow(walker, rule, exact);
 }
 
+/* Does the step from `from` still lead to `to`? */
+static inline bool still_leads(const walker_t *walker, const hak_trail_step_t *from, const hak_trail_step_t *to) {
+    uintptr_t low = walker->reach.own.low, size = walker->reach.own.high - low, pc_at = to->sp - sizeof to->pc;
+    if (pc_at - low >= size || hak_reach_word(pc_at) != to->pc) return false;
+    return from->fp_at == 0 || (from->fp_at - low < size && hak_reach_word(from->fp_at) == to->fp);
+}
+
+/* What a walk writes, and the trail of the one before. */
+typedef struct trace {
+    uintptr_t *pcs;
+    size_t count, max;
+    hak_trail_step_t *steps; /* NULL: no trail */
+    const hak_trail_step_t *old, *old_end;
+} trace_t;
+
+static inline void add_frame(trace_t *trace, const walker_t *walker, bool exact) {
+    if (trace->steps != NULL) {
+        trace->steps[trace->count] = (hak_trail_step_t){walker->at.pc, walker->at.sp, walker->at.fp, HAK_TRAIL_END};
+    }
+    trace->pcs[trace->count++] = walker->at.pc + exact;
+}
+
+/* If the last frame is one of the trail: adds its callers as long as they are where they were. */
+static inline void follow_trail(trace_t *trace, walker_t *walker) {
+    const hak_trail_step_t *step = trace->old;
+    while (step < trace->old_end && step->sp < walker->at.sp) step++;
+    trace->old = step;
+    if (step == trace->old_end || step->sp != walker->at.sp || step->pc != walker->at.pc || step->fp != walker->at.fp) return;
+    const hak_trail_step_t *last = step + hak_min((size_t)(trace->old_end - 1 - step), trace->max - trace->count);
+    hak_trail_step_t *to = trace->steps + trace->count - 1;
+    uintptr_t *pc = trace->pcs + trace->count;
+    for (; step < last && still_leads(walker, step, step + 1); step++) {
+        *to++ = *step;
+        *pc++ = step[1].pc;
+    }
+    trace->count += (size_t)(step - trace->old);
+    trace->old = step;
+    *to = *step;
+    to->fp_at = HAK_TRAIL_END;
+    walker->at = (hak_registers_t){step->pc, step->sp, step->fp};
+}
+
+static void keep_extents(hak_trail_t *trail, const walker_t *walker) {
+    trail->extent_count = 0;
+    for (size_t i = 0; i < walker->others_count && i < HAK_TRAIL_EXTENTS; i++) {
+        if (walker->others[i].lasts) trail->extents[trail->extent_count++] = walker->others[i];
+    }
+}
+
 hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uintptr_t *pcs, size_t max) {
     walker_t walker;
     walker.at = here;
@@ -220,12 +273,30 @@ hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uint
     walker.extent = (hak_extent_t){0};
     walker.others_count = 0;
     walker.fresh = false;
-    size_t count = 0;
-    bool more = true;
-    while (more && count < max) {
-        bool skip = count == 0 && walker.at.pc - skipped.start < skipped.end - skipped.start;
-        if (!skip) pcs[count++] = walker.at.pc + exact;
-        more = walk_step(&walker, &exact);
+    trace_t trace = {.pcs = pcs, .max = max};
+    hak_trail_t *trail = HAK_X86_64 && !exact ? hak_trail_take(trails, walker.reach.own.high) : NULL;
+    if (trail != NULL) {
+        trace.steps = trail->steps[trail->turn ^ 1];
+        trace.old = trail->steps[trail->turn];
+        trace.old_end = trace.old + trail->count;
+        trace.max = hak_min(max, HAK_TRAIL_STEPS);
+        __builtin_memcpy(walker.others, trail->extents, sizeof walker.others);
+        walker.others_count = trail->extent_count;
     }
-    return (hak_walk_t){count, walker.fresh};
+    size_t extents = walker.others_count;
+    for (bool more = max > 0; more;) {
+        bool skip = trace.count == 0 && walker.at.pc - skipped.start < skipped.end - skipped.start;
+        if (!skip) {
+            add_frame(&trace, &walker, exact);
+            if (trace.steps != NULL && !exact) follow_trail(&trace, &walker);
+            if (trace.count == trace.max) break;
+        }
+        bool was_exact = exact;
+        walker.fp_at = HAK_TRAIL_END;
+        more = walk_step(&walker, &exact);
+        if (trace.steps != NULL && trace.count != 0 && !was_exact) trace.steps[trace.count - 1].fp_at = walker.fp_at;
+    }
+    if (trail != NULL && walker.others_count != extents) keep_extents(trail, &walker);
+    if (trail != NULL) hak_trail_give(trail, (uint32_t)trace.count);
+    return (hak_walk_t){trace.count, walker.fresh};
 }

@@ -102,6 +102,13 @@ def test_errors_that_a_process_only_counted_are_known(tmp_path: Path) -> None:
     assert [(each.errors, each.untold) for each in collector.programs] == [(1, 11)]
 
 
+def test_a_program_that_only_called_another_is_not_told(tmp_path: Path) -> None:
+    _, collector, _ = collect(tmp_path / "record", lines(start(exe="/bin/env"), *simple()))
+    assert [each.exe for each in collector.programs] == ["/opt/app/app"]
+    _, collector, _ = collect(tmp_path / "second", lines(*simple()[:-1], start(exe="/bin/second"), end()))
+    assert [each.exe for each in collector.programs] == ["/opt/app/app", "/bin/second"]
+
+
 def test_an_interpreter_that_cannot_be_read_is_noted(tmp_path: Path) -> None:
     status = {"type": "python", "pid": PID, "version": "3.15.0", "status": "unsupported: too new"}
     found, _, _ = collect(tmp_path / "record", lines(start(), status, error()))

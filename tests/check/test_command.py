@@ -44,7 +44,10 @@ def test_without_errors_the_exit_code_is_the_programs(code: int) -> None:
     assert done.stderr.endswith("hakmem check: No memory error was found.\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGABRT])
+_DEADLY = [signal.SIGTERM, signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS]
+
+
+@pytest.mark.parametrize("number", _DEADLY)
 def test_a_death_by_a_signal_is_told_as_shells_do(tmp_path: Path, number: signal.Signals) -> None:
     records = _written(tmp_path, start())
     done = hakmem("check", "sh", "-c", f"{_PRINT_RECORD}; kill -{number.value} $$", records)
@@ -160,7 +163,7 @@ def test_options_become_settings_of_the_debug_flavour() -> None:
         "16M",
         "250",
         "8",
-        "1",
+        "lost",
     ]
 
 
@@ -244,12 +247,23 @@ def test_a_static_program_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 126
 
 
+def test_a_program_that_ends_without_exit_is_told_from_one_without_the_library() -> None:
+    leave = "import os; os._exit(0)"
+    done = hakmem("check", "--", sys.executable, "-c", leave)
+    told = " ".join(done.stderr.split())
+    assert done.returncode == 0
+    assert "did not end by exit: its blocks were not looked at in the end." in told
+    assert "Nothing was recorded" not in told
+
+
 def test_a_program_without_the_library_was_not_checked(tmp_path: Path) -> None:
     inner = compile_static("int main(void) { return 5; }", tmp_path)
     script = tmp_path / "script"
     script.write_text(f"#!/bin/sh\nexec env -u LD_PRELOAD -u HAKMEM_CHECK_FILE {inner}\n")
     script.chmod(0o755)
-    assert hakmem("check", script).returncode == 5
+    done = hakmem("check", script)
+    assert done.returncode == 5
+    assert "did not end by exit" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize("options", [("--python-malloc", "keep"), ()])

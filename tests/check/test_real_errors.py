@@ -208,7 +208,7 @@ int main(void) {{
 }}
 """
     built = build(tmp_path, source, "-g", "-O1", "-fno-builtin")
-    code, told, _ = _check(tmp_path, [built.path], "--leaks")
+    code, told, _ = _check(tmp_path, [built.path], "--leaks=all")
     assert code == 0
     lost = next(leak for leak in told["leaks"] if leak["kind"] == "lost")
     assert _line(lost["stack"], "program.c") == 8

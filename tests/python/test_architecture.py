@@ -30,6 +30,7 @@ LAYERS = (
     "depot",
     "object",
     "cfi",
+    "trail",
     "unwind",
     "python_layout",
     "python_code",

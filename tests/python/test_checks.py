@@ -248,11 +248,22 @@ def test_sizes_that_no_block_can_have_are_told_and_fail_as_always(wrong: Wrong) 
 
 
 def test_lost_blocks_are_told_apart_from_reachable_ones(wrong: Wrong) -> None:
-    done = wrong("lose", 12345, leaks="1")
+    done = wrong("lose", 12345, leaks="all")
     leaks = [(leak["kind"], leak["bytes"], leak["blocks"]) for leak in done.of("leak")]
     assert ("lost", 2 * 12345, 2) in leaks or leaks.count(("lost", 12345, 1)) == 2
     assert ("reachable", 12345, 1) in leaks
-    assert not wrong("lose", leaks="0").of("leak")
+    reachable = sum(size for kind, size, _ in leaks if kind == "reachable")
+    summed = wrong("lose", 12345, leaks="lost").of("leak")
+    assert sum(leak["bytes"] for leak in summed if leak["kind"] == "lost") == 2 * 12345
+    sums = [(leak["stack"], leak["bytes"]) for leak in summed if leak["kind"] == "reachable"]
+    assert sums == [(0, reachable)]
+    assert not wrong("lose", leaks="off").of("leak")
+
+
+def test_a_process_that_neither_errs_nor_exits_is_known_to_be_checked(wrong: Wrong) -> None:
+    done = wrong("leave_at_once")
+    assert [record["type"] for record in done.records] == ["start"]
+    assert (done.exit_code, done.errors) == (0, [])
 
 
 def test_a_child_of_fork_records_its_own_errors(wrong: Wrong) -> None:
@@ -276,7 +287,7 @@ def test_faults_that_are_the_programs_own_go_to_its_handler(wrong: Wrong) -> Non
 def test_right_programs_are_left_alone(guard: str, wrong: Wrong) -> None:
     done = wrong("right_forms_of_delete", guard=guard)
     assert (done.exit_code, done.errors) == (0, [])
-    done = wrong("churn_in_threads", guard=guard, sweep="3", quarantine="1M", leaks="1")
+    done = wrong("churn_in_threads", guard=guard, sweep="3", quarantine="1M", leaks="lost")
     assert (done.exit_code, done.errors) == (0, [])
     assert done.of("end")[0]["live_blocks"] > 0
 

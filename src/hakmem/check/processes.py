@@ -83,6 +83,11 @@ class Process:
     _stacks: dict[int, tuple[Stack, _Loaded]] = field(default_factory=dict)
     _traces: dict[int, Trace] = field(default_factory=dict)
 
+    @property
+    def told_nothing(self) -> bool:
+        """Whether it only began."""
+        return self.end is None and not (self._stacks or self.leaks or self.errors)
+
     def add_module(self, module: Module) -> None:
         """Takes a mapping."""
         self._loaded = self._loaded.and_(module)
@@ -119,7 +124,13 @@ class Processes:
         self._current: dict[int, Process] = {}
 
     def start(self, record: Start) -> None:
-        """A program began in a process: a new one, one that was forked, or one that called exec."""
+        """A program began in a process: a new one, one that was forked, or one that called exec.
+
+        Of the program that called exec nothing is kept if it had nothing to tell.
+        """
+        before = self._current.get(record.pid)
+        if before is not None and before.told_nothing:
+            self.all = [each for each in self.all if each is not before]
         self._add(Process(record.pid, record.exe, record.version))
 
     def of(self, pid: int) -> Process:

@@ -7,7 +7,7 @@ anyway, since both are in one process group, and must not end this process befor
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from hakmem.check.result import Ending
@@ -36,23 +36,36 @@ def run(
 
     The program starts with the caller's signals and open files. `on_tick` runs with the signals held back.
     """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)  # first: one may come as soon as it runs
+    process = None
     try:
-        process = subprocess.Popen(
-            list(argv), executable=path, env=dict(environment), close_fds=False, restore_signals=True
-        )
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise CannotPreloadError(f"cannot run {path!r}: {reason}") from None
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
-    try:
+        process = _started(path, argv, environment, before)
         while process.poll() is None:
             _wait(process)
             on_tick()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        process.wait()  # what went wrong here is no reason to end a person's program
+        if process is not None:
+            process.wait()  # what went wrong here is no reason to end a person's program
     code = process.returncode
     return Ending(code) if code >= 0 else Ending(0, -code)
+
+
+def _started(
+    path: str, argv: Sequence[str], environment: Mapping[str, str], mask: Collection[int]
+) -> "subprocess.Popen[bytes]":
+    try:
+        return subprocess.Popen(
+            list(argv),
+            executable=path,
+            env=dict(environment),
+            close_fds=False,
+            restore_signals=True,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask),  # noqa: PLW1509  (no threads here)
+        )
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise CannotPreloadError(f"cannot run {path!r}: {reason}") from None
 
 
 def _wait(process: "subprocess.Popen[bytes]") -> None:

@@ -56,7 +56,7 @@ class _Check:
         self._rules = rules
         self._collector = Collector(symbolizer, rules)
         self._leaks = arguments.leaks is not None or arguments.fail_on_leak
-        self._reachable = arguments.leaks == check_arguments.ALL or bool(arguments.json or arguments.html)
+        self._reachable = arguments.leaks == check_arguments.ALL
         self.style = text.Style(
             width=terminal.width(sys.stderr),
             colour=terminal.colour(sys.stderr),

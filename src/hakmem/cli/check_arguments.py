@@ -71,7 +71,7 @@ def settings(arguments: Namespace, record: Path) -> dict[str, str]:
     """The environment names and values of all settings; `record`: where the core writes."""
     made = settings_of([*arguments.settings, f"check_file={record}"])
     if arguments.leaks is not None or arguments.fail_on_leak:
-        made |= settings_of(["check_leaks=1"])
+        made |= settings_of([f"check_leaks={arguments.leaks or LOST}"])
     for name in _SETTINGS:
         value = getattr(arguments, name)
         if value is None:

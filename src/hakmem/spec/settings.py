@@ -309,15 +309,18 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     ),
     Setting(
         "check_leaks",
-        Kind.BOOL,
+        Kind.CHOICE,
         default=0,
         minimum=0,
-        maximum=1,
+        maximum=2,
         summary="a search for blocks that nothing points to any more when the program ends",
         detail=(
             "Debug flavour with `check_file` alone. Data segments, stacks, registers and reachable blocks are"
-            " read word by word; whatever looks like the address of a block keeps it."
+            " read word by word; whatever looks like the address of a block keeps it. 'lost' records the lost"
+            " blocks by their stacks and the sum of the reachable ones, 'all' both by their stacks, which may"
+            " be tens of megabytes."
         ),
+        choices=("off", "lost", "all"),
     ),
     Setting(
         "check_sweep",

@@ -72,6 +72,32 @@ static void frames_are_those_of_backtrace(void) {
     }
 }
 
+/* Walks after each other that have some callers in common, at other depths, by other calls, with other frame pointers: what the
+ * walk before left must not be taken where it no longer holds. */
+static KEEPS_FRAME_POINTER void wander(check_random_t *random, int depth);
+static OMITS_FRAME_POINTER void wander_without(check_random_t *random, int depth) {
+    capture_both();
+    compare_with_backtrace(number_here, here, here_count);
+    for (uint64_t calls = check_below(random, 3); calls > 0 && depth < 12; calls--) wander(random, depth + 1);
+    if (check_below(random, 3) == 0 && depth < 12) wander_without(random, depth + 1);
+    AFTER_CALL();
+}
+static KEEPS_FRAME_POINTER void wander(check_random_t *random, int depth) {
+    volatile char room[16 + 16 * check_below(random, 3)];
+    room[0] = 1;
+    if (check_below(random, 2) == 0) wander_without(random, depth + 1);
+    if (check_below(random, 2) == 0) capture_both();
+    else without_frame_pointer((int)check_below(random, 4));
+    compare_with_backtrace(number_here, here, here_count);
+    CHECK_EQUAL(room[0], 1);
+}
+
+static void walks_after_each_other_do_not_mix(void) {
+    open_stacks();
+    check_random_t random = {check_seed()};
+    for (size_t round = 0; round < check_scaled(500); round++) wander(&random, 0);
+}
+
 static int compare_ints(const void *a, const void *b) {
     if (number_here == 0) capture_both();
     return *(const int *)a - *(const int *)b;
@@ -331,7 +357,8 @@ static void modules_are_listed(void) {
     CHECK(!hak_stack_module_of(16, &module));
 }
 
-CHECK_MAIN(CASE(frames_are_those_of_backtrace), CASE(a_callback_of_qsort_has_its_callers), CASE(a_thread_has_its_own_stack),
+CHECK_MAIN(CASE(frames_are_those_of_backtrace), CASE(walks_after_each_other_do_not_mix),
+           CASE(a_callback_of_qsort_has_its_callers), CASE(a_thread_has_its_own_stack),
            CASE(threads_agree_on_the_number_of_a_stack), CASE(a_forked_child_goes_on), CASE(frames_below_a_signal_are_found),
            CASE(frames_below_a_signal_on_another_stack_are_found), CASE(a_call_through_a_wild_pointer_has_its_callers),
            CASE(a_coroutine_has_frames), CASE(equal_stacks_have_one_number), CASE(wrong_numbers_name_no_stack),

@@ -35,7 +35,8 @@ def of_run(
     """
     if not programs:
         yield (
-            "Nothing was recorded: the program made no error and ended by _exit, or ran without the library."
+            "Nothing was recorded, so nothing was checked: the program ran without the library, as those do"
+            " that are linked statically or run with another user's rights."
         )
     if not whole_python:
         yield (

@@ -1,0 +1,48 @@
+/* trail.h -- the frames of a walk, kept for the next one.
+ * May use: base, atomic, object.
+ * From one call of malloc to the next most of a thread's stack stays as it was. A walk that comes to a frame with the program
+ * counter, stack pointer and frame pointer of one in the trail need not look its rule up, nor those of its callers: the same
+ * rules read the same words, so as long as these hold what they held, the frames are the same. That is two words a frame.
+ * (The one thing that is not looked at: code that was unloaded, and other code that was loaded at the same address meanwhile,
+ * is taken for the same. Its frame would have to be where the other one's was, with the same return address.)
+ *
+ * A trail is no thread's own: a thread takes the one that its stack's address leads to, and does without where another,
+ * or itself below a signal handler, has it. A trail of another thread has no frame with this one's stack pointers. */
+#ifndef HAK_TRAIL_H
+#define HAK_TRAIL_H
+
+#include "atomic.h"
+#include "object.h"
+
+enum { HAK_TRAIL_STEPS = 64, HAK_TRAILS = 64, HAK_TRAIL_EXTENTS = 4 };
+
+/* A frame, and where its caller's frame pointer was found: 0, still in its register; HAK_TRAIL_END, by no common rule.
+ * The caller's pc was found below the caller's stack pointer. */
+typedef struct hak_trail_step {
+    uintptr_t pc, sp, fp, fp_at;
+} hak_trail_step_t;
+#define HAK_TRAIL_END UINTPTR_MAX
+
+typedef struct hak_trail {
+    _Atomic bool taken;
+    uint32_t turn; /* which of the two the last walk wrote */
+    uint32_t count;
+    uint32_t extent_count;
+    hak_extent_t extents[HAK_TRAIL_EXTENTS]; /* objects that stay, through which the last walks came */
+    hak_trail_step_t steps[2][HAK_TRAIL_STEPS];
+} hak_trail_t;
+
+/* Of HAK_TRAILS trails the one for the thread with this stack. NULL: somebody has it. */
+static inline hak_trail_t *hak_trail_take(hak_trail_t *trails, uintptr_t stack_high) {
+    hak_trail_t *trail = &trails[((uint64_t)stack_high >> 12) * 0x9e3779b97f4a7c15u >> 32 & (HAK_TRAILS - 1)];
+    /* Acquire: partner of the release in hak_trail_give; shows the steps. */
+    return hak_load_relaxed(&trail->taken) || hak_exchange_acq_rel(&trail->taken, true) ? NULL : trail;
+}
+
+static inline void hak_trail_give(hak_trail_t *trail, uint32_t count) {
+    trail->turn ^= 1;
+    trail->count = count;
+    hak_store_release(&trail->taken, false);
+}
+
+#endif
