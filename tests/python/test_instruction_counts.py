@@ -25,8 +25,8 @@ GOLDEN: Final = Path(__file__).resolve().parents[1] / "golden" / "instructions.j
 BAR: Final = 14.0
 """Instructions an operation over the floor; mimalloc 3 needs 19, rpmalloc 2 18, the system 62."""
 TOLERANCE: Final = 0.4
-"""By how much an operation may differ from its golden count: addresses decide some branches, and a tick of some
-9,000 instructions comes each 250 ms, of which a run has the more the slower the machine is."""
+"""By how much an operation may differ from its golden count: addresses decide some branches, and a tick of
+some 9,000 instructions comes each 250 ms, of which a run has the more the slower the machine is."""
 CALLS: Final = 100_000
 """So many that the ticks of a run are a small part of a call."""
 SHORT, LONG = 500_000, 1_500_000
