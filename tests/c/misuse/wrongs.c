@@ -248,7 +248,7 @@ static void *churn(void *argument) {
 /* Blocks of all sizes by all calls, so that each place of the heap holds blocks of many kinds one after another. */
 static void *churn_in_all_ways(void *argument) {
     uint64_t state = (uintptr_t)argument * 88172645463325252u + 1;
-    for (int i = 0; i < 4000; i++) {
+    for (int i = 0; i < 2000; i++) {
         state ^= state << 13, state ^= state >> 7, state ^= state << 17;
         size_t n = (state >> 8 & 0xffff) << (state >> 24 & 7) >> (state >> 28 & 15), alignment = (size_t)16 << (state >> 40 & 15);
         char *old = __atomic_exchange_n(&shared[state >> 48 & 63], NULL, __ATOMIC_ACQ_REL), *block = NULL;
