@@ -17,16 +17,18 @@ import pytest
 
 from hakmem.libraries import library_path
 from hakmem.spec.errors import ERROR_KINDS
+from hakmem.spec.settings import SETTINGS
 
 SOURCE = Path(__file__).resolve().parents[1] / "c" / "misuse" / "wrongs.c"
 SIZES = (8, 100, 1 << 10, 10 << 10, 100 << 10, 4 << 20)
+LEAKS = next(setting for setting in SETTINGS if setting.id == "check_leaks").show(1)
 # Some hundreds are a matter of a minute: HAKMEM_TEST_SEEDS=300.
 HOSTILE_SEEDS = int(os.environ.get("HAKMEM_TEST_SEEDS", "12"))
 HOSTILE_SETTINGS: list[dict[str, str]] = [
     {"quarantine": "32K"},
     {"quarantine": "0", "stacks": "0"},
-    {"quarantine": "32K", "sweep": "1", "leaks": "1"},
-    {"guard": "end", "leaks": "1"},
+    {"quarantine": "32K", "sweep": "1", "leaks": LEAKS},
+    {"guard": "end", "leaks": LEAKS},
 ]
 KINDS = {kind.id for kind in ERROR_KINDS}
 ABORTED = -signal.SIGABRT
@@ -293,7 +295,7 @@ def test_right_programs_are_left_alone(guard: str, wrong: Wrong) -> None:
 def test_a_right_program_that_uses_each_place_in_every_way_is_left_alone(
     quarantine: str, wrong: Wrong
 ) -> None:
-    done = wrong("churn_all_ways_in_threads", sweep="3", quarantine=quarantine, leaks="1")
+    done = wrong("churn_all_ways_in_threads", sweep="3", quarantine=quarantine, leaks=LEAKS)
     assert (done.exit_code, done.errors) == (0, [])
 
 

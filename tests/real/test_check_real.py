@@ -12,6 +12,8 @@ from typing import Final
 
 import pytest
 
+from hakmem.spec.settings import SETTINGS
+
 from . import needs, test_compilers, test_cpython, test_git, test_numpy, test_python_network, test_sqlite
 from .child import Launcher
 from .library import CHECKED, SYSTEM, Library, load_under_test, settings_of_checks
@@ -33,14 +35,16 @@ def run_script(program: str, *words: str) -> Work:
     return work
 
 
+LEAKS: Final = next(setting for setting in SETTINGS if setting.id == "check_leaks").show(1)
+
 WORKS: Final[dict[str, tuple[Work, str]]] = {
     "sqlite": (partial(test_sqlite.run_script, orders=20_000), "sweep=50"),
     "git": (partial(test_git.work_with_a_repository, commits=40), ""),
     "gcc": (partial(test_compilers.compile_both, functions=40, types=1), ""),
     "perl": (run_script("perl", f"{SOURCES}/records.pl", "4000"), "quarantine=64K"),
     "perl, guarded": (run_script("perl", f"{SOURCES}/records.pl", "400"), "guard=end"),
-    "node": (run_script("node", f"{SOURCES}/records.js"), "leaks=1"),
-    "a Python server": (test_python_network.serve, "sweep=50 leaks=1"),
+    "node": (run_script("node", f"{SOURCES}/records.js"), f"leaks={LEAKS}"),
+    "a Python server": (test_python_network.serve, f"sweep=50 leaks={LEAKS}"),
     "CPython's tests": (partial(test_cpython.run_test_suite, files=["test_dict", "test_list"]), ""),
     "NumPy's tests": (partial(test_numpy.run_core_tests, halves=[["records"]]), "quarantine=0"),
 }
