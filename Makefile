@@ -5,6 +5,7 @@
 #   make build   the libraries in build/release, with warnings as errors
 #   make demo    a Python and a native program on the system's malloc and on HAKMEM
 #   make test    every test; it says what it skips
+#   make check-real   every test with real programs under the full checks of `hakmem check` (CHECKS="guard=end ...")
 #   make test-slow   the core on aarch64, under an emulator
 #   make bench   the standard suite against Debian's allocators, into docs/results; run it alone (EFFORT=--quick, --full)
 #   make safety  every memory error on every flavour, into docs/results
@@ -16,13 +17,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup build demo test test-c test-python test-slow bench safety soak lint format docs clean
+.PHONY: setup build demo test test-c test-python test-slow check-real bench safety soak lint format docs clean
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= 2
 EFFORT ?=
 SECONDS := 1800
 THREADS := 4
+CHECKS ?=
 VENV := .venv
 STAMPS := $(VENV)/stamps
 BIN := $(VENV)/bin
@@ -83,6 +85,9 @@ test-python: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest tests/slow
+
+check-real: setup
+	HAKMEM_TEST_CHECKS="$(CHECKS)" $(BIN)/python -m pytest tests/real
 
 bench: setup
 	@tools/install-test-programs

@@ -53,7 +53,7 @@ static size_t room_before(size_t size, size_t alignment) {
 /* A block that left the quarantine and was not used again since should be as it left. */
 static void look_back(const hak_site_t *site) {
     const hak_record_t *record = site->record;
-    if (record->block == 0 || site->size > HAK_WIDE_MAX || hak_record_phase(record) != HAK_PHASE_GONE) return;
+    if (record->block == 0 || !hak_record_in_slab(site) || hak_record_phase(record) != HAK_PHASE_GONE) return;
     if ((record->flags & (HAK_RECORD_STALE | HAK_RECORD_REOPENED)) != 0) return;
     hak_finding_t finding = {.door = HAK_DOOR_none, .when = "reuse"};
     if (HAK_LIKELY(!hak_inspect_inside(site, &finding))) return;

@@ -169,7 +169,7 @@ hak_site_t hak_record_site(const hak_record_t *record) {
 
 size_t hak_record_class_bytes(const hak_record_t *record) {
     hak_site_t site = hak_record_site(record);
-    return site.record == record && site.size <= HAK_WIDE_MAX ? site.size : 0;
+    return site.record == record && hak_record_in_slab(&site) ? site.size : 0;
 }
 
 bool hak_record_neighbour(const hak_site_t *site, int step, hak_site_t *neighbour) {

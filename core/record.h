@@ -67,6 +67,10 @@ hak_site_t hak_record_of_new(void *start);
 bool hak_record_find(const void *pointer, hak_site_t *site);
 /* The site of a record that is in use. */
 hak_site_t hak_record_site(const hak_record_t *record);
+/* A large block has the first unit's first record, as a slab's first site, and is told of no new slab. */
+static inline bool hak_record_in_slab(const hak_site_t *site) {
+    return hak_arena_holds(site->start) && hak_page_map_class(hak_unit_of(site->start)) != HAK_CLASS_LARGE;
+}
 /* Bytes of the size class of a record's site; 0 for a large block, and for a site that is another's by now. */
 size_t hak_record_class_bytes(const hak_record_t *record);
 /* The neighbour of a site in its slab; -1 the one before it, 1 behind it. */

@@ -30,9 +30,13 @@ static const char *window_at(uintptr_t from, size_t length, bool anew) {
     return length <= sweep.length ? sweep.window + (from - sweep.from) : NULL;
 }
 
-/* True if the copy that was looked at seems damaged. */
-static bool looks_damaged(const hak_site_t *site, hak_phase_t phase, bool anew, hak_finding_t *finding) {
+/* True if the copy that was looked at seems damaged. The block may be taken and given meanwhile: one copy of its record says
+ * how far is read, and if that was caught half way between two blocks, nothing is. */
+static bool looks_damaged(const hak_site_t *current, hak_phase_t phase, bool anew, hak_finding_t *finding) {
+    hak_record_t record = *current->record;
+    const hak_site_t as_copied = {&record, current->start, current->size}, *site = &as_copied;
     hak_outline_t outline = hak_inspect_outline(site);
+    if (outline.from > outline.block || outline.block > outline.end || outline.end > outline.to) return false;
     if (outline.to - outline.from <= WINDOW_BYTES && (phase == HAK_PHASE_FREED || outline.end - outline.block <= PART_BYTES)) {
         const char *copy = window_at(outline.from, outline.to - outline.from, anew);
         return copy != NULL &&

@@ -17,9 +17,19 @@ import pytest
 
 from hakmem.libraries import library_path
 from hakmem.spec.errors import ERROR_KINDS
+from hakmem.spec.settings import SETTINGS
 
 SOURCE = Path(__file__).resolve().parents[1] / "c" / "misuse" / "wrongs.c"
 SIZES = (8, 100, 1 << 10, 10 << 10, 100 << 10, 4 << 20)
+LEAKS = next(setting for setting in SETTINGS if setting.id == "check_leaks").show(1)
+# Some hundreds are a matter of a minute: HAKMEM_TEST_SEEDS=300.
+HOSTILE_SEEDS = int(os.environ.get("HAKMEM_TEST_SEEDS", "12"))
+HOSTILE_SETTINGS: list[dict[str, str]] = [
+    {"quarantine": "32K"},
+    {"quarantine": "0", "stacks": "0"},
+    {"quarantine": "32K", "sweep": "1", "leaks": LEAKS},
+    {"guard": "end", "leaks": LEAKS},
+]
 KINDS = {kind.id for kind in ERROR_KINDS}
 ABORTED = -signal.SIGABRT
 
@@ -292,6 +302,14 @@ def test_right_programs_are_left_alone(guard: str, wrong: Wrong) -> None:
     assert done.of("end")[0]["live_blocks"] > 0
 
 
+@pytest.mark.parametrize("quarantine", ["0", "64K"])
+def test_a_right_program_that_uses_each_place_in_every_way_is_left_alone(
+    quarantine: str, wrong: Wrong
+) -> None:
+    done = wrong("churn_all_ways_in_threads", sweep="3", quarantine=quarantine, leaks=LEAKS)
+    assert (done.exit_code, done.errors) == (0, [])
+
+
 def test_damage_all_over_the_heap_ends_in_a_report(wrong: Wrong) -> None:
     done = wrong("write_all_over", 64, 8000)
     assert done.exit_code < 0
@@ -299,13 +317,18 @@ def test_damage_all_over_the_heap_ends_in_a_report(wrong: Wrong) -> None:
 
 
 @pytest.mark.parametrize("on_error", ["abort", "continue"])
-def test_hostile_programs_neither_hang_the_reporter_nor_spoil_its_lines(on_error: str, wrong: Wrong) -> None:
-    for seed in range(12):
-        done = wrong("damage_at_random", seed, on_error=on_error, quarantine="32K")
-        assert done.exit_code in {0, ABORTED, -signal.SIGSEGV, -signal.SIGBUS}
-        assert "a report ended in a fault" not in done.text
-        assert set(done.errors) <= KINDS
-        assert done.errors
+@pytest.mark.parametrize("settings", HOSTILE_SETTINGS, ids=" ".join)
+def test_hostile_programs_neither_hang_the_reporter_nor_spoil_its_lines(
+    settings: dict[str, str], on_error: str, wrong: Wrong
+) -> None:
+    for seed in range(HOSTILE_SEEDS):
+        done = wrong("damage_at_random", seed, on_error=on_error, **settings)
+        assert done.exit_code in {0, ABORTED, -signal.SIGSEGV, -signal.SIGBUS}, seed
+        assert "a report ended in a fault" not in done.text, seed
+        assert set(done.errors) <= KINDS, seed
+        assert done.errors, seed
+        if done.exit_code in {-signal.SIGSEGV, -signal.SIGBUS}:
+            assert done.of("error")[-1]["when"] == "fault", seed
 
 
 def test_a_file_that_cannot_be_opened_is_told_and_the_program_runs(program: Path, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 A program must end in time, with the expected exit code, without a line from HAKMEM on its output, and with
 malloc resolved into the library under test in the program and in every child that inherited the preload. The
-proof comes from inside the processes: see ``programs/witness.c``.
+proof comes from inside the processes: see ``programs/witness.c``. Under full checks (see ``library``) none of
+them may be found wrong.
 """
 
 import os
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from .checked import assert_no_error
 from .library import Library
 from .native import Compiler
 
@@ -44,6 +46,7 @@ class Running:
     stdout: IO[bytes]
     stderr: IO[bytes]
     testimony: Path
+    record: Path
 
     @property
     def pid(self) -> int:
@@ -63,6 +66,8 @@ class Running:
                 f"{self.what} did not end within {time_limit_s} s\n{self._tails()}"
             ) from None
         assert returncode == expected_returncode, f"{self.what} ended with {returncode}\n{self._tails()}"
+        if self.library.checks is not None:
+            assert_no_error(self.what, self.record)
         stdout, stderr = self.output()
         lines = [line for line in (*stderr.splitlines(), *stdout.splitlines()) if line.startswith(b"hakmem:")]
         assert not lines, f"{self.what}: the library said:\n" + b"\n".join(lines).decode(errors="replace")
@@ -150,17 +155,20 @@ class Launcher:
             tempfile.TemporaryFile() as stdout,
             tempfile.TemporaryFile() as stderr,
             tempfile.NamedTemporaryFile(prefix="hakmem-witness-") as testimony,
+            tempfile.NamedTemporaryFile(prefix="hakmem-record-") as record,
         ):
             source.write(stdin)
             source.seek(0)
             # Programs that refuse to run as root testify as well.
             Path(testimony.name).chmod(0o666)
+            Path(record.name).chmod(0o666)
             process = subprocess.Popen(
                 [str(word) for word in command],
                 cwd=cwd,
                 env={
                     **_fixed_environment(cwd),
                     **self._preload(library, testimony.name, preload_before, preload_after),
+                    **_checks(library, record.name),
                     **(environment or {}),
                 },
                 stdin=source,
@@ -172,7 +180,7 @@ class Launcher:
                 extra_groups=None if user is None else [],
             )
             what = f"{' '.join(map(str, command))} on {library.name}"
-            running = Running(what, library, process, stdout, stderr, Path(testimony.name))
+            running = Running(what, library, process, stdout, stderr, Path(testimony.name), Path(record.name))
             try:
                 yield running
             finally:
@@ -190,6 +198,10 @@ class Launcher:
             "LD_PRELOAD": ":".join(str(path) for path in preloaded if path is not None),
             "WITNESS_FILE": testimony,
         }
+
+
+def _checks(library: Library, record: str) -> dict[str, str]:
+    return {} if library.checks is None else {"HAKMEM_CHECK_FILE": record, **library.checks}
 
 
 def _fixed_environment(home: Path) -> dict[str, str]:

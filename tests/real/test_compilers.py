@@ -12,7 +12,7 @@ C_FUNCTIONS = 500
 CPP_TYPES = 15
 
 
-def large_c_file() -> str:
+def large_c_file(count: int) -> str:
     """Many functions with loops, switches and tables, each a little different."""
     functions = (
         f"static const int table{n}[] = {{ {', '.join(str(n * k % 97) for k in range(1, 20))} }};\n"
@@ -28,12 +28,12 @@ def large_c_file() -> str:
         f"    }}\n"
         f"    return {f'f{n - 1}(sum, a)' if n else 'sum'};\n"
         f"}}\n"
-        for n in range(C_FUNCTIONS)
+        for n in range(count)
     )
     return "".join(functions)
 
 
-def large_cpp_file() -> str:
+def large_cpp_file(count: int) -> str:
     """Instantiates the standard library's containers and algorithms for many types."""
     head = """
 #include <algorithm>
@@ -67,15 +67,21 @@ long work{n}(const std::vector<Item<{n}>> &items) {{
         [](long s, const Item<{n}> &i) {{ return s + i.key; }}) + long(choice.index()) + long(index.size()));
 }}
 """
-        for n in range(CPP_TYPES)
+        for n in range(count)
     )
     return head + "".join(bodies)
 
 
-def compile_both(launcher: Launcher, library: Library, directory: Path) -> dict[str, bytes]:
+def compile_both(
+    launcher: Launcher,
+    library: Library,
+    directory: Path,
+    functions: int = C_FUNCTIONS,
+    types: int = CPP_TYPES,
+) -> dict[str, bytes]:
     """The object files' contents by name."""
-    (directory / "large.c").write_text(large_c_file())
-    (directory / "large.cpp").write_text(large_cpp_file())
+    (directory / "large.c").write_text(large_c_file(functions))
+    (directory / "large.cpp").write_text(large_cpp_file(types))
     objects = {}
     for compiler, source, proper in (("gcc", "large.c", "cc1"), ("g++", "large.cpp", "cc1plus")):
         command = [needs.program(compiler), "-O1", "-frandom-seed=1", "-c", source, "-o", f"{source}.o"]

@@ -1,5 +1,6 @@
 """CPython's own test suite passes wherever it does on the system's malloc, every object on the library."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,16 @@ FILES = (
 FEWEST_TESTS = 3000
 
 
-def run_test_suite(launcher: Launcher, library: Library, directory: Path) -> frozenset[str]:
+def run_test_suite(
+    launcher: Launcher, library: Library, directory: Path, files: Sequence[str] = FILES
+) -> frozenset[str]:
     """The names of the tests that passed: some fail on some machines, as for root, without any preload."""
     report = directory / "report.xml"
     # The runner ends with 2 when a test failed; which ones is told by the report.
     suite = f'"$0" -m test -j2 --timeout 120 --junit-xml {report} "$@" || test $? -eq 2'
     launcher.run(
         library,
-        ["/bin/sh", "-c", suite, interpreters.with_test_suite(), *FILES],
+        ["/bin/sh", "-c", suite, interpreters.with_test_suite(), *files],
         cwd=directory,
         environment={"PYTHONMALLOC": "malloc"},
         time_limit_s=300,

@@ -24,13 +24,13 @@ ENVIRONMENT = {
 SETTINGS = ("-c", "gc.auto=0", "-c", "pack.threads=2", "-c", "init.defaultBranch=main")
 
 
-def history() -> bytes:
-    """A stream for ``git fast-import``: COMMITS commits, each of which changes a few of FILES files."""
-    return b"".join(_commits())
+def history(commits: int) -> bytes:
+    """A stream for ``git fast-import``, each of whose commits changes a few of FILES files."""
+    return b"".join(_commits(commits))
 
 
-def _commits() -> Iterator[bytes]:
-    for number in range(1, COMMITS + 1):
+def _commits(count: int) -> Iterator[bytes]:
+    for number in range(1, count + 1):
         message = f"change {number}\n\n{'why ' * (number % 40)}\n".encode()
         yield b"commit refs/heads/main\nmark :%d\n" % number
         yield b"committer C <c@example.org> %d +0000\n" % (1_600_000_000 + 60 * number)
@@ -44,7 +44,9 @@ def _commits() -> Iterator[bytes]:
             yield b"data %d\n%s\n" % (len(text), text)
 
 
-def work_with_a_repository(launcher: Launcher, library: Library, directory: Path) -> bytes:
+def work_with_a_repository(
+    launcher: Launcher, library: Library, directory: Path, commits: int = COMMITS
+) -> bytes:
     """Everything that Git printed, the same on every malloc."""
     output = []
 
@@ -61,7 +63,7 @@ def work_with_a_repository(launcher: Launcher, library: Library, directory: Path
 
     (directory / "origin").mkdir()
     git("origin", "init", "--quiet")
-    git("origin", "fast-import", "--quiet", stdin=history())
+    git("origin", "fast-import", "--quiet", stdin=history(commits))
     git("origin", "reset", "--quiet", "--hard", "main")
     git(".", "clone", "--quiet", "--no-local", "origin", "copy")
     git("copy", "gc", "--quiet", "--aggressive", "--prune=now")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,14 +26,16 @@ DESELECTED = (
 FEWEST_TESTS = 3000
 
 
-def run_core_tests(launcher: Launcher, library: Library, directory: Path) -> frozenset[str]:
+def run_core_tests(
+    launcher: Launcher, library: Library, directory: Path, halves: Sequence[Sequence[str]] = HALVES
+) -> frozenset[str]:
     """The names of the tests that passed."""
     if importlib.util.find_spec("numpy") is None or importlib.util.find_spec("hypothesis") is None:
         needs.missing("NumPy (with hypothesis, which its tests use)", "pip install numpy hypothesis")
     passed: set[str] = set()
     with ExitStack() as stack:
         started = []
-        for number, files in enumerate(HALVES):
+        for number, files in enumerate(halves):
             report = directory / f"report{number}.xml"
             command = [
                 sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore",

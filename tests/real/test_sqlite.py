@@ -9,11 +9,13 @@ from .child import Launcher
 from .library import SYSTEM, Library
 
 SCRIPT = Path(__file__).parent / "programs" / "shop.sql"
+ORDERS = 250_000
 
 
-def run_script(launcher: Launcher, library: Library, directory: Path) -> bytes:
+def run_script(launcher: Launcher, library: Library, directory: Path, orders: int = ORDERS) -> bytes:
+    script = SCRIPT.read_text().replace(f"n < {ORDERS}", f"n < {orders}")
     command: list[str | Path] = [needs.program("sqlite3"), "-batch", "-bail", directory / "shop.db"]
-    finished = launcher.run(library, command, cwd=directory, stdin=SCRIPT.read_bytes(), time_limit_s=60)
+    finished = launcher.run(library, command, cwd=directory, stdin=script.encode(), time_limit_s=60)
     assert finished.stderr == b""
     return finished.stdout
 

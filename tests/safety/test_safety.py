@@ -24,6 +24,7 @@ from hakmem.lab.safety import (
 from hakmem.libraries import library_path
 from hakmem.report.safety_table import legend, table
 from hakmem.spec.flavours import FLAVOURS
+from hakmem.spec.settings import SETTINGS
 from tests.real import needs
 
 HERE = Path(__file__).parent
@@ -62,6 +63,25 @@ def test_secure_finds_all_wrong_frees_and_most_wrong_writes(program: Path, tmp_p
     assert {case.name for case in late} <= {
         "double_free_after_reuse"
     }  # a live block was freed; then its owner's free fails
+
+
+def test_debug_finds_every_wrong_free_and_write_and_leak_and_its_guards_every_read(
+    program: Path, tmp_path: Path
+) -> None:
+    leaks = next(setting for setting in SETTINGS if setting.id == "check_leaks").show(1)
+    checked = {"HAKMEM_CHECK_FILE": "{file}", "HAKMEM_CHECK_LEAKS": leaks}
+    columns = [
+        Column("checked", {**preload("debug").environment, **checked}),
+        Column("behind", {**preload("debug").environment, **checked, "HAKMEM_CHECK_GUARD": "exact"}),
+        Column("before", {**preload("debug").environment, **checked, "HAKMEM_CHECK_GUARD": "start"}),
+    ]
+    outcomes = measure(program, columns, tmp_path)
+    missed = {
+        name: [case for case, outcome in of.items() if outcome not in (Outcome.AT_ONCE, Outcome.LATER)]
+        for name, of in outcomes.items()
+    }
+    assert [case for case in missed["checked"] if case.group != "read"] == []
+    assert [case for case in missed["behind"] if case in missed["before"] and case.group == "read"] == []
 
 
 def test_secure_finds_a_write_to_any_byte_of_a_freed_block_when_it_clears_them(

@@ -246,15 +246,37 @@ static void *churn(void *argument) {
     }
     return NULL;
 }
-static void churn_in_threads(void) {
+/* Blocks of all sizes by all calls, so that each place of the heap holds blocks of many kinds one after another. */
+static void *churn_in_all_ways(void *argument) {
+    uint64_t state = (uintptr_t)argument * 88172645463325252u + 1;
+    for (int i = 0; i < 2000; i++) {
+        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+        size_t n = (state >> 8 & 0xffff) << (state >> 24 & 7) >> (state >> 28 & 15), alignment = (size_t)16 << (state >> 40 & 15);
+        char *old = __atomic_exchange_n(&shared[state >> 48 & 63], NULL, __ATOMIC_ACQ_REL), *block = NULL;
+        switch (state & 3) {
+            case 0: block = take(n); break;
+            case 1: block = take_many(1, n); break;
+            case 2: block = aligned_alloc(alignment, n); break;
+            case 3: block = resize(old, n + 1), old = NULL; break;
+        }
+        if ((state & 3) == 1 && n != 0 && (block[0] | block[n / 2] | block[n - 1]) != 0) exit(3);
+        memset(block, 1, n);
+        give(__atomic_exchange_n(&shared[state >> 48 & 63], block, __ATOMIC_ACQ_REL));
+        give(old);
+    }
+    return NULL;
+}
+static void in_threads(void *(*function)(void *)) {
     pthread_t threads[4];
-    for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, churn, (void *)(uintptr_t)(i + 1));
-    if (fork() == 0) _exit(churn((void *)9) != NULL);
+    for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, function, (void *)(uintptr_t)(i + 1));
+    if (fork() == 0) _exit(function((void *)9) != NULL);
     int status = 0;
     wait(&status);
     for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
     if (status != 0) exit(3);
 }
+static void churn_in_threads(void) { in_threads(churn); }
+static void churn_all_ways_in_threads(void) { in_threads(churn_in_all_ways); }
 
 #define WRONG(function) {#function, function}
 static const struct {
@@ -270,7 +292,7 @@ static const struct {
     WRONG(delete_with_another_alignment), WRONG(delete_without_alignment), WRONG(delete_an_array), WRONG(delete_from_malloc),
     WRONG(free_from_new), WRONG(right_forms_of_delete), WRONG(write_to_nothing), WRONG(sizes_beyond_all), WRONG(lose),
     WRONG(fork_and_free_twice), WRONG(close_all_and_free_twice), WRONG(have_a_handler), WRONG(leave_at_once), WRONG(write_all_over),
-    WRONG(damage_at_random), WRONG(churn_in_threads),
+    WRONG(damage_at_random), WRONG(churn_in_threads), WRONG(churn_all_ways_in_threads),
 };
 
 int main(int argc, char **argv) {

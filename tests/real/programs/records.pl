@@ -3,14 +3,15 @@ use strict;
 use warnings;
 use Config;
 
+my $count = shift // 60_000;
 my $state = 12345;
 sub next_number { $state = ($state * 1103515245 + 12345) % 2147483648; return $state; }
 
 my %people;
-for my $i (1 .. 60_000) {
+for my $i (1 .. $count) {
     my $name = join '', map { chr(97 + next_number() % 26) } 1 .. (3 + next_number() % 10);
     push @{ $people{$name}{visits} }, { number => $i, text => 'x' x (next_number() % 200) };
-    delete $people{ (sort keys %people)[0] } if $i % 15_000 == 0;
+    delete $people{ (sort keys %people)[0] } if $i % ($count / 4) == 0;
 }
 my ($visits, $characters) = (0, 0);
 for my $name (sort keys %people) {
