@@ -26,4 +26,16 @@ static inline uint64_t hak_mask(unsigned first, size_t count) {
     return ones << first;
 }
 
+/* A number's digits in a base of 10 to 16, as text that ends in `room`. */
+enum { HAK_DIGITS = 21 };
+static inline const char *hak_digits(char room[HAK_DIGITS], uint64_t number, unsigned base) {
+    char *at = room + HAK_DIGITS - 1;
+    *at = '\0';
+    do {
+        *--at = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number != 0);
+    return at;
+}
+
 #endif

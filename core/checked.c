@@ -307,7 +307,7 @@ static void checked_thread_ends(hak_witness_t *witness) {
 /* The heap below found its own lists damaged, and the process will end. */
 static void told_fatal(hak_error_t error, const void *pointer) {
     if (hak_report_is_here()) return;
-    hak_sweep("fault", NULL, true);
+    hak_sweep_at_fault(NULL);
     hak_report(&(hak_finding_t){.error = error, .door = HAK_DOOR_none, .when = "fault", .pointer = pointer, .goes_on = true});
     hak_report_end(NULL);
 }
@@ -366,7 +366,7 @@ static __attribute__((constructor)) void check_at_start(void) {
 /* Runs after the program's own exit handlers. */
 static __attribute__((destructor)) void check_at_exit(void) {
     if (!HAK_DEBUG || hak_load_relaxed(&hak_checks) != HAK_CHECKS_ON) return;
-    hak_sweep_totals_t totals = hak_sweep("exit", NULL, true);
+    hak_sweep_totals_t totals = hak_sweep_at_exit();
     if (hak_options.check_leaks) hak_leaks_find();
     hak_report_end(&(hak_report_figures_t){totals.live_bytes, totals.live_blocks, hak_pages_unguarded()});
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bits.h"
+
 #define HAK_ERROR_TEXT(id, text, sentence) text,
 static const char *const hak_error_texts[HAK_ERROR_COUNT] = {HAK_ERRORS(HAK_ERROR_TEXT)};
 #define HAK_ERROR_NAME(id, text, sentence) #id,
@@ -20,13 +22,8 @@ void hak_line_text(hak_line_t *line, const char *text) {
 }
 
 static void line_digits(hak_line_t *line, uint64_t number, unsigned base) {
-    char digits[20];
-    size_t n = 0;
-    do {
-        digits[n++] = "0123456789abcdef"[number % base];
-        number /= base;
-    } while (number != 0);
-    while (n != 0 && line->length < sizeof line->text - 1) line->text[line->length++] = digits[--n];
+    char digits[HAK_DIGITS];
+    hak_line_text(line, hak_digits(digits, number, base));
 }
 
 void hak_line_number(hak_line_t *line, uint64_t number) { line_digits(line, number, 10); }

@@ -1,5 +1,5 @@
 /* diag.h -- one line on stderr, and the end of the process. Never allocates, never locks.
- * May use: base.
+ * May use: base, bits.
  * Text is gathered in a fixed buffer and leaves in a single write(2), so that lines of several threads do not mix. */
 #ifndef HAK_DIAG_H
 #define HAK_DIAG_H

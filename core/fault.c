@@ -134,7 +134,7 @@ static void handle_fault(int number, siginfo_t *info, void *context) {
             return;
         }
     } else if (in_the_library(hak_os_registers(context).pc)) {
-        hak_sweep("fault", context, true);
+        hak_sweep_at_fault(context);
         finding.error = HAK_ERROR_corrupt_list;
         hak_report(&finding);
     } else if (is_near_the_heap(address)) {

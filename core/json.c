@@ -1,5 +1,7 @@
 #include "json.h"
 
+#include "bits.h"
+
 enum { STRING_MAX = 1024 }; /* a longer name tells nothing more */
 
 static void add_char(hak_json_t *json, char c) {
@@ -12,13 +14,8 @@ static void add_text(hak_json_t *json, const char *text) {
 }
 
 static void add_digits(hak_json_t *json, uint64_t number, unsigned base) {
-    char digits[20];
-    int n = 0;
-    do {
-        digits[n++] = "0123456789abcdef"[number % base];
-        number /= base;
-    } while (number != 0);
-    while (n != 0) add_char(json, digits[--n]);
+    char digits[HAK_DIGITS];
+    add_text(json, hak_digits(digits, number, base));
 }
 
 /* Length of the UTF-8 sequence at `text`; 0 if it is none (RFC 3629: no overlong forms, no surrogates). */

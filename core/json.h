@@ -1,5 +1,5 @@
 /* json.h -- builds one line of JSON in memory that was mapped beforehand.
- * May use: base.
+ * May use: base, bits.
  * What does not fit is left out, and the line is marked as cut; the writer of such a line must not send it. */
 #ifndef HAK_JSON_H
 #define HAK_JSON_H

@@ -43,6 +43,8 @@ uint64_t hak_os_now_ms(void);
 /* Nanoseconds of the exact monotonic clock. */
 uint64_t hak_os_now_ns(void);
 void hak_os_sleep_ms(uint64_t ms);
+/* Starts a detached thread that gets none of the program's signals; false: there is none. */
+bool hak_os_start_thread(void *(*run)(void *));
 uint64_t hak_os_entropy(void);
 /* True in a process that runs with more rights than its user (set-user-id and the like). */
 bool hak_os_secure(void);

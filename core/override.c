@@ -20,7 +20,7 @@ static inline void *noted(void *block, hak_door_t door, bool aligned) {
     return block;
 }
 static inline void expect(const void *block, hak_door_t door, hak_told_t told) {
-    if (door == HAK_DOOR_free || door == HAK_DOOR_cfree) return; /* of what malloc gave: release looks itself */
+    if (door == HAK_DOOR_free || door == HAK_DOOR_cfree) return; /* kinds are compared where a size or delete is named */
     hak_secure_expect(block, hak_door_kind(door, told.alignment != 1), told.has_size ? told.size : SIZE_MAX);
 }
 

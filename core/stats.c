@@ -42,14 +42,8 @@ static void put(text_t *text, const char *s) {
 }
 
 static void put_number(text_t *text, uint64_t number) {
-    char digits[21];
-    char *at = digits + sizeof digits - 1;
-    *at = '\0';
-    do {
-        *--at = (char)('0' + number % 10);
-        number /= 10;
-    } while (number != 0);
-    put(text, at);
+    char digits[HAK_DIGITS];
+    put(text, hak_digits(digits, number, 10));
 }
 
 static void put_quoted(text_t *text, const char *s) {

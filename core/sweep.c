@@ -1,7 +1,6 @@
 #include "sweep.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include "inspect.h"
 #include "options.h"
@@ -77,15 +76,25 @@ static void visit(const hak_site_t *site, void *context) {
     hak_report(&finding);
 }
 
-hak_sweep_totals_t hak_sweep(const char *when, const void *signal_context, bool goes_on) {
-    hak_sweep_totals_t none = {0, 0};
-    if (!hak_try_lock_for(&sweep.lock, HAK_LOCK_check)) return none;
+/* Reports each damage with that `when`. Under the lock. */
+static void look_at_all(const char *when, const void *signal_context, bool goes_on) {
     if (sweep.window == NULL) sweep.window = hak_os_map(NULL, WINDOW_BYTES + 2 * PART_BYTES);
-    sweep.totals = none;
+    sweep.totals = (hak_sweep_totals_t){0, 0};
     sweep.length = 0;
     sweep.finding = (hak_finding_t){
         .door = HAK_DOOR_none, .when = when, .signal_context = signal_context, .goes_on = goes_on};
     if (sweep.window != NULL) hak_record_visit(visit, NULL);
+}
+
+void hak_sweep_at_fault(const void *signal_context) {
+    if (!hak_try_lock_for(&sweep.lock, HAK_LOCK_check)) return;
+    look_at_all("fault", signal_context, true);
+    hak_unlock(&sweep.lock);
+}
+
+hak_sweep_totals_t hak_sweep_at_exit(void) {
+    hak_lock_for(&sweep.lock, HAK_LOCK_check);
+    look_at_all("exit", NULL, true);
     hak_sweep_totals_t totals = sweep.totals;
     hak_unlock(&sweep.lock);
     return totals;
@@ -96,7 +105,9 @@ static void *sweep_thread(void *argument) {
     pthread_setname_np(pthread_self(), "hakmem-sweep");
     for (;;) {
         hak_os_sleep_ms(hak_options.check_sweep);
-        hak_sweep("sweep", NULL, false);
+        hak_lock_for(&sweep.lock, HAK_LOCK_check);
+        look_at_all("sweep", NULL, false);
+        hak_unlock(&sweep.lock);
     }
     return NULL;
 }
@@ -104,16 +115,7 @@ static void *sweep_thread(void *argument) {
 static HAK_COLD void start(void) {
     bool none = false;
     if (!hak_cas_relaxed(&sweep.has_thread, &none, true)) return;
-    sigset_t every, old;
-    sigfillset(&every);
-    pthread_sigmask(SIG_SETMASK, &every, &old); /* the program's signals are for its own threads */
-    pthread_attr_t attributes;
-    pthread_t thread;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attributes, sweep_thread, NULL) != 0) hak_store_relaxed(&sweep.has_thread, false);
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (!hak_os_start_thread(sweep_thread)) hak_store_relaxed(&sweep.has_thread, false);
 }
 
 void hak_sweep_start_thread(void) {

@@ -11,8 +11,10 @@ typedef struct hak_sweep_totals {
     uint64_t live_blocks, live_bytes;
 } hak_sweep_totals_t;
 
-/* Reports each damage with that `when`; `signal_context` as for hak_report. One thread at a time; others come back at once. */
-hak_sweep_totals_t hak_sweep(const char *when, const void *signal_context, bool goes_on);
+/* Something has gone wrong; `signal_context` as for hak_report. Does nothing if a sweep is on its way, perhaps this thread's own. */
+void hak_sweep_at_fault(const void *signal_context);
+/* Waits for a sweep that is on its way, so that damage done since it passed is seen. */
+hak_sweep_totals_t hak_sweep_at_exit(void);
 /* Starts the thread that sweeps now and then, if the settings ask for it. Cheap when it runs already. */
 void hak_sweep_start_thread(void);
 void hak_sweep_after_fork(void);

@@ -1,8 +1,5 @@
 #include "upkeep.h"
 
-#include <pthread.h>
-#include <signal.h>
-
 #include "budget.h"
 #include "flow.h"
 #include "options.h"
@@ -126,16 +123,7 @@ static HAK_COLD void start_thread(void) {
     bool none = false;
     if (!hak_cas_relaxed(&state.has_thread, &none, true)) return;
     hak_thread_forked = thread_gone;
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old); /* the program's signals are for its own threads */
-    pthread_attr_t attributes;
-    pthread_t thread;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    if (pthread_create(&thread, &attributes, purge_thread, NULL) != 0) hak_store_relaxed(&state.has_thread, false);
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (!hak_os_start_thread(purge_thread)) hak_store_relaxed(&state.has_thread, false);
 }
 
 /* Much went to slabs lately, and other threads did not take as much from there. They may be wholly free but for some blocks

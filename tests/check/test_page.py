@@ -1,16 +1,14 @@
 """The page for a browser: what it says, that it asks nobody, and that hostile names stay names."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from hakmem.report.check import data
 from hakmem.report.check.page import page
-from tests.real import needs
 
 from .made_up import (
     BASE,
@@ -28,16 +26,6 @@ from .made_up import (
 )
 
 _HOSTILE = "</style><script>document.title='taken'</script><img src='http://127.0.0.1/x'>"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = needs.program("chromium")
-    with sync_playwright() as playwright:
-        # Root may not use the sandbox; the page is our own.
-        started = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 def _written(directory: Path, *records: dict[str, Any], leaks: bool = True) -> Path:

@@ -1,17 +1,15 @@
 """The page in a real browser: drawn, readable, and asking nobody, light and dark, narrow and wide."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from hakmem.lab.result import Suite
 from hakmem.report.html import page as html
-from tests.real import needs
 
 from . import suites
 
@@ -36,16 +34,6 @@ class _Visit:
 
     def count(self, selector: str) -> int:
         return self.page.locator(selector).count()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = needs.program("chromium")
-    with sync_playwright() as playwright:
-        # Root may not use the sandbox; the page is our own.
-        started = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -293,6 +293,12 @@ def test_faults_that_are_the_programs_own_go_to_its_handler(wrong: Wrong) -> Non
     assert (done.exit_code, done.errors) == (7, [])
 
 
+def test_what_a_sweep_has_passed_is_looked_at_once_more_at_the_end(wrong: Wrong) -> None:
+    for _ in range(5):
+        done = wrong("write_behind_while_a_sweep_is_on_its_way", 40, sweep="1", leaks="off")
+        assert done.errors == ["overrun"]
+
+
 @pytest.mark.parametrize("guard", ["off", "end"])
 def test_right_programs_are_left_alone(guard: str, wrong: Wrong) -> None:
     done = wrong("right_forms_of_delete", guard=guard)
