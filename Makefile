@@ -92,6 +92,7 @@ check-real: setup
 bench: setup
 	@tools/install-test-programs
 	$(BIN)/hakmem bench $(EFFORT) --json docs/results/standard.json --html docs/results/standard.html
+	$(BIN)/python tools/bars --out docs/results/bars.md
 
 safety: setup
 	$(BIN)/python tools/safety --out docs/results/safety.md
