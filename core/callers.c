@@ -54,13 +54,13 @@ void hak_callers_find(hak_where_t from, hak_callers_t *callers) {
     if (from.pc != 0 && !is_own(from.pc)) callers->pcs[callers->count++] = from.pc;
     uintptr_t at = hak_round_up((uintptr_t)from.frame, sizeof *words);
     for (size_t done = 0; done < WORDS_MAX; done += 64, at += sizeof words) {
-        if (!hak_os_try_read(at, words, sizeof words)) return; /* the end of the stack */
+        if (!hak_os_peek(at, words, sizeof words)) return; /* the end of the stack */
         for (size_t i = 0; i < 64; i++) {
             unsigned char code[BEFORE];
             if (words[i] < 65536 || words[i] >> 47 != 0 || is_own(words[i])) continue;
             found_object_t object;
             if (find_object != NULL && find_object((void *)words[i], &object) != 0) continue;
-            if (!hak_os_try_read(words[i] - BEFORE, code, sizeof code) || !follows_call(code)) continue;
+            if (!hak_os_peek(words[i] - BEFORE, code, sizeof code) || !follows_call(code)) continue;
             callers->pcs[callers->count++] = words[i];
             if (callers->count == HAK_CALLERS_MAX) return;
         }

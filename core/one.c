@@ -4,10 +4,8 @@
 #include "chain.c"
 #include "pattern.c"
 #include "os_linux.c"
-#if HAK_DEBUG
-#include "os_debug.c"
+#include "os_peek.c"
 #include "os_signal.c"
-#endif
 #include "lock.c"
 #include "shard.c"
 #include "options.c"

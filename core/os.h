@@ -55,9 +55,9 @@ void hak_os_environment(const char *prefix, void (*visit)(const char *entry, voi
 /* The processor on which the thread runs, or ran a moment ago. */
 unsigned hak_os_processor(void);
 
-/* Debug flavour: copies what may be unreadable; false, and nothing said about `to`, if any byte of it is. */
+/* Copies what may be unreadable; false, and nothing said about `to`, if any byte of it is. */
 bool hak_os_peek(uintptr_t from, void *to, size_t size);
-/* Debug flavour: how many of the `count` system pages from `address` on can be read, up to the first that cannot. */
+/* How many of the `count` system pages from `address` on can be read, up to the first that cannot. */
 size_t hak_os_readable_pages(uintptr_t address, size_t count);
 
 typedef struct hak_registers {
@@ -65,14 +65,12 @@ typedef struct hak_registers {
 } hak_registers_t;
 /* As much of a ucontext_t is read: on x86-64 up to the instruction pointer. */
 enum { HAK_SIGNAL_CONTEXT_WORDS = 22 };
-/* Debug flavour: those that a signal handler's third argument (ucontext_t) holds. */
+/* Those that a signal handler's third argument (ucontext_t) holds. */
 hak_registers_t hak_os_registers(const void *signal_context);
-/* Debug flavour: above all frames of the calling thread, if it runs on the stack that it was started on. */
+/* Above all frames of the calling thread, if it runs on the stack that it was started on. */
 uintptr_t hak_os_stack_end(uintptr_t sp);
-/* Debug flavour: whether the instruction that a fault struck was about to write; the handler's third argument. */
+/* Whether the instruction that a fault struck was about to write; the handler's third argument. */
 bool hak_os_struck_writing(const void *signal_context);
-/* Copies memory of this process that may be unreadable; false if any byte of it is. */
-bool hak_os_try_read(uintptr_t from, void *to, size_t size);
 uint32_t hak_os_thread(void);
 
 /* Where a thread is: the instruction that a signal struck (0: none), and an address below which its frames end. */
@@ -80,9 +78,8 @@ typedef struct hak_where {
     uintptr_t pc;
     const void *frame;
 } hak_where_t;
-/* Calls `handle` when an access to memory faults; what it does not know goes on to the handler that the program had. *write:
- * 1, 0, or -1 where the processor does not tell. */
-typedef bool (*hak_fault_handler_t)(const void *address, int write, hak_where_t at);
+/* Calls `handle` when an access to memory faults; what it does not know goes on to the handler that the program had. */
+typedef bool (*hak_fault_handler_t)(const void *address, bool write, hak_where_t at);
 void hak_os_on_fault(hak_fault_handler_t handle);
 
 void hak_os_wait(_Atomic uint32_t *word, uint32_t value);

@@ -241,59 +241,7 @@ void hak_os_environment(const char *prefix, void (*visit)(const char *, void *),
     errno = saved;
 }
 
-bool hak_os_try_read(uintptr_t from, void *to, size_t size) {
-    int saved = errno;
-    struct iovec target = {to, size}, source = {(void *)from, size};
-    bool done = syscall(SYS_process_vm_readv, getpid(), &target, 1ul, &source, 1ul, 0ul) == (long)size;
-    errno = saved;
-    return done;
-}
-
 uint32_t hak_os_thread(void) { return (uint32_t)syscall(SYS_gettid); }
-
-static hak_fault_handler_t fault_handler;
-static struct sigaction fault_before[2]; /* SIGSEGV, SIGBUS */
-
-/* Page-fault error code, Intel SDM 4.7: bit 1 is set for a write. */
-static hak_where_t struck(const void *context, int *write) {
-#if defined(__x86_64__)
-    const greg_t *registers = ((const ucontext_t *)context)->uc_mcontext.gregs;
-    *write = (registers[REG_ERR] & 2) != 0;
-    return (hak_where_t){(uintptr_t)registers[REG_RIP], (const void *)registers[REG_RSP]};
-#else
-    *write = -1;
-    return (hak_where_t){0, context};
-#endif
-}
-
-static void on_fault(int signal, siginfo_t *info, void *context) {
-    int saved = errno, write;
-    hak_where_t at = struck(context, &write);
-    bool known = info->si_code > 0 && fault_handler(info->si_addr, write, at);
-    struct sigaction *before = &fault_before[signal == SIGBUS];
-    errno = saved;
-    bool has_handler = (before->sa_flags & SA_SIGINFO) != 0 || (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN);
-    if (has_handler) {
-        if ((before->sa_flags & SA_SIGINFO) != 0) before->sa_sigaction(signal, info, context);
-        else before->sa_handler(signal);
-    } else if (known) {
-        abort();
-    } else {
-        sigaction(signal, before, NULL);
-        if (info->si_code <= 0) raise(signal); /* it was sent: the instruction would not fault again */
-    }
-}
-
-void hak_os_on_fault(hak_fault_handler_t handle) {
-    int saved = errno;
-    fault_handler = handle;
-    struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    action.sa_sigaction = on_fault;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGSEGV, &action, &fault_before[0]);
-    sigaction(SIGBUS, &action, &fault_before[1]);
-    errno = saved;
-}
 
 static void futex(_Atomic uint32_t *word, int operation, uint32_t value) {
     int saved = errno;

@@ -128,7 +128,7 @@ bool hak_sampled_is_live(const void *block) {
 }
 
 /* The error that a fault at `address` is: the slot is its own, or the one whose block is nearer. */
-static bool sampled_fault(const void *address, int write, hak_where_t at) {
+static bool sampled_fault(const void *address, bool write, hak_where_t at) {
     if (!hak_sampled_holds(address)) return guarded.also != NULL && guarded.also(address, write, at);
     size_t number = number_of(address);
     const slot_t *slot = &guarded.slots[number];
@@ -138,8 +138,8 @@ static bool sampled_fault(const void *address, int write, hak_where_t at) {
         if (slot->block == NULL || (before && guarded.slots[number - 1].block != NULL)) slot = &guarded.slots[number - 1];
     }
     bool freed = slot->block != NULL && !slot->live;
-    hak_error_t error = write != 0 ? HAK_ERROR_out_of_bounds_write : HAK_ERROR_out_of_bounds_read;
-    if (freed) error = write != 0 ? HAK_ERROR_write_after_free : HAK_ERROR_read_after_free;
+    hak_error_t error = write ? HAK_ERROR_out_of_bounds_write : HAK_ERROR_out_of_bounds_read;
+    if (freed) error = write ? HAK_ERROR_write_after_free : HAK_ERROR_read_after_free;
     hak_callers_t here;
     hak_callers_find(at, &here);
     hak_callers_tell("accessed", &here);

@@ -46,12 +46,12 @@ void hak_state_carve(unsigned c, char *first, uint32_t count, hak_chain_t *out) 
     *out = (hak_chain_t){next, count};
 }
 
-bool hak_state_fault(const void *address, int write, hak_where_t at) {
+bool hak_state_fault(const void *address, bool write, hak_where_t at) {
     if (!hak_arena_holds(address)) return false;
     hak_callers_t here;
     hak_callers_find(at, &here);
     hak_callers_tell("accessed", &here);
-    hak_tell(write != 0 ? HAK_ERROR_out_of_bounds_write : HAK_ERROR_out_of_bounds_read, address, "access");
+    hak_tell(write ? HAK_ERROR_out_of_bounds_write : HAK_ERROR_out_of_bounds_read, address, "access");
     return true;
 }
 
