@@ -16,7 +16,7 @@ bool hak_os_struck_writing(const void *signal_context) {
     return (((const ucontext_t *)signal_context)->uc_mcontext.gregs[REG_ERR] & FAULT_WRITES) != 0;
 }
 #elif defined(__aarch64__)
-enum { ESR_MAGIC = 0x45535201, ESR_WRITES = 1 << 6 }; /* asm/sigcontext.h; WnR of a data abort, Arm ARM D17.2 */
+enum { ESR_WRITES = 1 << 6 }; /* WnR of a data abort, Arm ARM D17.2 */
 
 bool hak_os_struck_writing(const void *signal_context) {
     const mcontext_t *machine = &((const ucontext_t *)signal_context)->uc_mcontext;
