@@ -26,7 +26,7 @@ FLAGS: Final = (
 )
 
 
-@pytest.fixture(scope="module", params=["release", "count", "debug"])
+@pytest.fixture(scope="module", params=["release", "count", "secure", "debug"])
 def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for program, package in ((COMPILER, "gcc-aarch64-linux-gnu"), (EMULATOR, "qemu-user")):
         if shutil.which(program) is None:
