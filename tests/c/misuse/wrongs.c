@@ -125,12 +125,12 @@ static void write_freed_and_go_on(void) {
 }
 static void write_freed_and_wait(void) {
     write_freed();
-    sleep(5);
+    sleep(60); /* ends before: the sweep aborts it */
     _exit(0);
 }
 static void write_behind_and_wait(void) {
     write_behind();
-    sleep(5);
+    sleep(60); /* ends before: the sweep aborts it */
     _exit(0);
 }
 /* With a sweep every millisecond, one is on its way when this program ends, and has passed the block as a rule. */
