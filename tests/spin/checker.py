@@ -48,17 +48,20 @@ class Search:
         return self.complete and self.errors == 0 and self.states > 0
 
 
-def search(model: str, directory: Path, *switches: str, depth: int = 2_000_000) -> Search:
+def search(
+    model: str, directory: Path, *switches: str, depth: int = 2_000_000, short: bool = False
+) -> Search:
     """Search every state of a model of this directory, compiled with ``switches`` (``WIDE``, ``THREADS=3``).
 
     directory: an empty directory for what spin and gcc write. depth: longest path of the depth-first search.
+    short: it will find something at once, and optimising it would take longer than the search.
     """
     _require("spin", "gcc")
     options = [f"-D{switch}" for switch in switches]
     _run(directory, "spin", *options, "-a", str(MODELS / model))
     _run(
         directory,
-        *("gcc", "-O2", "-w", "-DSAFETY", "-DCOLLAPSE", f"-DMEMLIM={MEMORY_LIMIT_MIB}"),
+        *("gcc", "-O0" if short else "-O2", "-w", "-DSAFETY", "-DCOLLAPSE", f"-DMEMLIM={MEMORY_LIMIT_MIB}"),
         *("-o", "pan", "pan.c"),
     )
     return read_search(_run(directory, "./pan", f"-m{depth}", "-w24"))
