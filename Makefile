@@ -6,7 +6,7 @@
 #   make demo    a Python and a native program on the system's malloc and on HAKMEM
 #   make test    every test; it says what it skips
 #   make check-real   every test with real programs under the full checks of `hakmem check` (CHECKS="guard=end ...")
-#   make test-slow   the core on aarch64, under an emulator
+#   make test-slow   the core on aarch64, under an emulator; the C tests on the shipped flavours with all that they can do
 #   make bench   the standard suite against Debian's allocators, into docs/results; run it alone (EFFORT=--quick, --full)
 #   make safety  every memory error on every flavour, into docs/results
 #   make soak    a server for half an hour: limits and creeping memory, into docs/results (SECONDS=, THREADS=)
@@ -81,10 +81,11 @@ test-c: setup
 test-python: setup
 	@for directory in tests/python tests/model tests/lab tests/spin tests/safety tests/real tests/stack tests/check; do \
 	  [ -d $$directory ] || echo "skipped: $$directory does not exist"; done
-	$(BIN)/python -m pytest $(PYTHON_TESTS)
+	$(BIN)/python tools/run-python-tests $(PYTHON_TESTS)
 
 test-slow: setup
 	$(BIN)/python -m pytest tests/slow
+	$(call cmake_preset,release); TEST_SCALE=100 ctest --preset release -j $(JOBS)
 
 check-real: setup
 	HAKMEM_TEST_CHECKS="$(CHECKS)" $(BIN)/python -m pytest tests/real

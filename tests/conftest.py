@@ -1,11 +1,52 @@
-"""Fixtures of more than one directory of tests."""
+"""What more than one directory of tests needs: fixtures, and signals as a terminal's."""
 
+import shutil
+import signal
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.real import needs
+
+
+def pytest_configure() -> None:
+    """Nothing depends on who runs the tests, or on how busy the machine is.
+
+    Programs under test hear Ctrl-C, also where a shell that put pytest into the background ignores it.
+    Examples of hypothesis take as long as they take.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("patient", patient)
+    settings.load_profile("patient")
+
+
+@pytest.fixture(scope="session")
+def clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that holds the clock that the core sees, so that no tick comes; tests/model sets it."""
+    compiler = shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("gcc is not installed: the clock of the core cannot be held")
+    library = tmp_path_factory.mktemp("clock") / "clock.so"
+    source = Path(__file__).parent / "model" / "clock.c"
+    command = [
+        compiler,
+        "-std=c11",
+        "-D_GNU_SOURCE",
+        "-O2",
+        "-fPIC",
+        "-shared",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+    ]
+    subprocess.run([*command, str(source), "-o", str(library), "-ldl"], check=True)
+    return library
 
 
 @pytest.fixture(scope="module")

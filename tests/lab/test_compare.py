@@ -59,6 +59,7 @@ def verdict(suite: Suite, allocator: str, metric: str = "time") -> str:
 # ---- verdicts on allocators of a known kind ----
 
 
+@pytest.mark.alone
 def test_an_allocator_that_sleeps_is_slower_and_one_that_leaks_heavier(
     compare: Compare, programs: Mapping[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -77,7 +77,7 @@ def test_time_asleep_is_seen_and_is_no_processor_time(
     asleep_s = 0.001 * (PAIRS // 1000)
     assert got.seconds is not None
     assert asleep_s <= got.seconds  # a sleep is never shorter than asked for
-    assert got.wall_s < asleep_s + 5
+    assert got.wall_s < asleep_s + 30
     assert usage(got).user_s + usage(got).system_s < got.wall_s
     assert usage(got).voluntary_switches >= PAIRS // 1000
 
@@ -140,25 +140,25 @@ def test_the_peak_of_a_tiny_program_is_below_two_mib(run: Run, programs: Mapping
 
 
 def test_memory_over_time_is_that_of_the_whole_tree(run: Run, programs: Mapping[str, Path]) -> None:
-    got = run(Job((str(programs["holds"]), "3", "20", "400")))
+    got = run(Job((str(programs["holds"]), "3", "20", "1000")))
     highest = max(point.resident_b for point in got.memory)
     # Four processes of 20 MiB; the C library's pages, up to 2 MiB each, count in each of them.
     assert 80 * MIB <= highest <= 80 * MIB + 4 * 2 * MIB
     assert 20 * MIB <= usage(got).peak_rss_b < 24 * MIB  # of any one
     times = [point.seconds for point in got.memory]
     assert times == sorted(times)
-    assert times[0] < 0.1
+    assert times[0] < 1  # while the memory is held
     assert times[-1] <= got.wall_s
 
 
 def test_memory_of_a_process_that_left_its_parent_counts(run: Run, programs: Mapping[str, Path]) -> None:
-    got = run(shell(f"( {programs['holds']} 0 30 5000 & ) ; sleep 0.4"))
+    got = run(shell(f"( {programs['holds']} 0 30 20000 & ) ; sleep 1"))
     assert max(point.resident_b for point in got.memory) >= 30 * MIB
-    assert got.wall_s < 4
+    assert got.wall_s < 15
 
 
 def test_live_bytes_stand_beside_the_samples_after_them(run: Run, programs: Mapping[str, Path]) -> None:
-    got = run(Job((str(programs["holds"]), "0", "16", "300", "12345678")))
+    got = run(Job((str(programs["holds"]), "0", "16", "1000", "12345678")))
     assert {point.live_b for point in got.memory} <= {None, 12345678}
     held = [point for point in got.memory if point.live_b is not None]
     assert held
@@ -188,8 +188,8 @@ def test_a_hang_ends_at_the_timeout(run: Run, pairs: Job, fakes: Mapping[str, Al
     begin = time.monotonic()
     got = run(pairs, fakes["hangs"], timeout_s=0.5)
     assert got.status is Status.TIMEOUT
-    assert 0.5 <= got.wall_s < 5
-    assert time.monotonic() - begin < 6
+    assert 0.5 <= got.wall_s < 30
+    assert time.monotonic() - begin < 40
 
 
 def test_a_program_that_is_not_there_is_absent(run: Run, tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ def test_a_server_is_measured_while_its_client_runs(
     assert (got.status, got.detail) == (Status.OK, "")
     assert 0.2 <= got.wall_s < 10
     assert (got.operations, got.seconds) == (1, got.wall_s)
-    assert got.memory[-1].seconds > 0.2
+    assert got.memory[-1].seconds > 0.1
     assert usage(got).peak_rss_b > 4 * MIB  # the server is a Python
 
 
@@ -374,7 +374,7 @@ def test_a_static_program_is_not_loaded(run: Run, tmp_path: Path, fakes: Mapping
 def test_a_program_that_clears_its_environment_is_not_loaded(
     run: Run, fakes: Mapping[str, Allocator]
 ) -> None:
-    got = run(Job(("/usr/bin/env", "-i", "/bin/sleep", "0.3")), fakes["plain"])
+    got = run(Job(("/usr/bin/env", "-i", "/bin/sleep", "1")), fakes["plain"])
     assert got.status is Status.NOT_LOADED
     assert "LD_PRELOAD" in got.detail
 
@@ -399,7 +399,7 @@ def test_a_program_of_a_millisecond_counts_as_loaded(run: Run, fakes: Mapping[st
 def test_a_static_launcher_of_a_dynamic_program_is_loaded(
     run: Run, tmp_path: Path, fakes: Mapping[str, Allocator]
 ) -> None:
-    source = '#include <stdlib.h>\nint main(void) { return system("sleep 0.3"); }'
+    source = '#include <stdlib.h>\nint main(void) { return system("sleep 1"); }'
     assert run(Job((str(compile_static(source, tmp_path)),)), fakes["plain"]).status is Status.OK
 
 

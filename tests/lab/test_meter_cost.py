@@ -5,8 +5,12 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from hakmem.lab.meter_report import Report, parse
 from tests.real import needs
+
+pytestmark = pytest.mark.alone
 
 
 def command(meter: Path, scratch: Path, program: str, *words: str, interval: str = "0.02") -> list[str]:

@@ -18,7 +18,7 @@ from hakmem.lab.perf.session import Plan
 from hakmem.lab.perf.start import Starter
 from hakmem.lab.plan import Allocator
 from hakmem.lab.result import Host
-from tests.python.test_instruction_counts import BAR, GOLDEN
+from tests.python.test_instruction_counts import BAR, GOLDEN, TOLERANCE
 from tests.real import needs
 
 HERE = Host("6.1", "x86_64", "a processor", 2, 1 << 30, "", 0.0, "", "", "glibc", "3.11")
@@ -66,17 +66,26 @@ def test_the_defect_of_an_allocator_is_its_first_finding(
     assert first.best == "system"
 
 
+@pytest.mark.alone
 def test_an_allocator_without_a_defect_has_no_severe_finding(
     fakes: Mapping[str, Allocator], system: Allocator, scratch: Path, meter_program: Path
 ) -> None:
     for tool in ("valgrind", "strace"):
         needs.program(tool)
-    outcome = profiled(
-        fakes["plain"], system, scratch=scratch, meter_program=meter_program, operations=500_000
-    )
-    assert [each for each in outcome.findings if each.level is Level.SEVERE] == []
+    # What a busy machine adds is seen as waiting: of three runs one must be without.
+    severe: set[str] = set()
+    for _ in range(3):
+        outcome = profiled(
+            fakes["plain"], system, scratch=scratch, meter_program=meter_program, operations=500_000
+        )
+        severe = {each.resource for each in outcome.findings if each.level is Level.SEVERE}
+        assert severe <= {"waiting"}, outcome.findings
+        if not severe:
+            break
+    assert not severe
 
 
+@pytest.mark.alone  # its ticks are counted too: the more of them, the slower the machine
 def test_instructions_over_the_floor_are_those_of_the_golden_count(
     system: Allocator, scratch: Path, meter_program: Path
 ) -> None:
@@ -89,7 +98,7 @@ def test_instructions_over_the_floor_are_those_of_the_golden_count(
     assert 5 < over <= BAR
     golden = json.loads(GOLDEN.read_text()).get(hakmem.build.partition(":")[0])
     if golden is not None:
-        assert over == pytest.approx(golden["random_mixed"], abs=0.2)
+        assert over == pytest.approx(golden["random_mixed"], abs=TOLERANCE)
 
 
 def test_functions_account_for_all_instructions(

@@ -16,6 +16,9 @@ from .native_programs import result as told
 from .native_programs import run
 from .test_bench import command, environment
 
+pytestmark = pytest.mark.waits
+# A soak is paced by the clock, with the processors idle most of the time; it is judged by memory.
+
 SECONDS = 120
 SHORT = Plan(seconds=15, cycle_s=1.0, interval_s=0.05)
 """Ten short cycles after the warm-up. Purges do not come to rest in them; a leak shows."""

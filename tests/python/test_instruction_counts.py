@@ -25,10 +25,9 @@ GOLDEN: Final = Path(__file__).resolve().parents[1] / "golden" / "instructions.j
 BAR: Final = 14.0
 """Instructions an operation over the floor; mimalloc 3 needs 19, rpmalloc 2 18, the system 62."""
 TOLERANCE: Final = 0.4
-"""By how much an operation may differ from its golden count: addresses decide some branches, and a tick of
-some 9,000 instructions comes each 250 ms, of which a run has the more the slower the machine is."""
+"""By how much an operation may differ from its golden count: addresses decide some branches. Here the clock
+stands still; in other runs a tick of some 9,000 instructions comes each 250 ms."""
 CALLS: Final = 100_000
-"""So many that the ticks of a run are a small part of a call."""
 SHORT, LONG = 500_000, 1_500_000
 OPERATIONS: Final = 1.1 * (LONG - SHORT)
 """A tenth more than asked: random_mixed warms up."""
@@ -57,8 +56,8 @@ def need(tool: str) -> str:
     return path
 
 
-def instructions(directory: Path, library: Path, command: list[str | Path], *options: str) -> int:
-    """Instructions that callgrind counts in `command` on `library`, start and end of the process included."""
+def instructions(directory: Path, preload: str, command: list[str | Path], *options: str) -> int:
+    """Instructions that callgrind counts in `command` with these libraries, from its start to its end."""
     output = directory / "callgrind.out"
     result = subprocess.run(
         [
@@ -68,7 +67,7 @@ def instructions(directory: Path, library: Path, command: list[str | Path], *opt
             *options,
             *map(str, command),
         ],
-        env=plain_environment(LD_PRELOAD=str(library)),
+        env=plain_environment(LD_PRELOAD=preload),
         capture_output=True,
         text=True,
         timeout=300,
@@ -80,19 +79,19 @@ def instructions(directory: Path, library: Path, command: list[str | Path], *opt
     return int(found[1] or found[2])
 
 
-def an_operation(directory: Path, library: Path, random_mixed: Path) -> float:
+def an_operation(directory: Path, preload: str, random_mixed: Path) -> float:
     short, long = (
-        instructions(directory, library, [random_mixed, str(operations), "256"])
+        instructions(directory, preload, [random_mixed, str(operations), "256"])
         for operations in (SHORT, LONG)
     )
     return (long - short) / OPERATIONS
 
 
-def a_call(directory: Path, library: Path, hot_pair: Path, function: str) -> int:
+def a_call(directory: Path, preload: str, hot_pair: Path, function: str) -> int:
     """Instructions of one call of `function` in a hot loop, callees included."""
     only = ("--collect-atstart=no", f"--toggle-collect={function}")
     short, long = (
-        instructions(directory, library, [hot_pair, str(times)], *only) for times in (2000, 2000 + CALLS)
+        instructions(directory, preload, [hot_pair, str(times)], *only) for times in (2000, 2000 + CALLS)
     )
     one = round((long - short) / CALLS)
     assert abs(long - short - CALLS * one) < 0.4 * CALLS, "the calls of a hot loop differ from each other"
@@ -107,15 +106,16 @@ def compiler_of(library: Path) -> str:
 
 
 @pytest.fixture
-def counts(library: Path, tmp_path: Path) -> Counts:
-    """The counts of the release library, measured."""
+def counts(library: Path, clock: Path, tmp_path: Path) -> Counts:
+    """The counts of the release library, measured while its clock stands still."""
     need("valgrind")
+    held = f"{clock}:{library}"
     random_mixed, hot_pair, floor = (program(name) for name in ("random_mixed", "hot_pair", "floor.so"))
-    above = an_operation(tmp_path, library, random_mixed) - an_operation(tmp_path, floor, random_mixed)
+    above = an_operation(tmp_path, held, random_mixed) - an_operation(tmp_path, str(floor), random_mixed)
     return Counts(
         round(above, 2),
-        a_call(tmp_path, library, hot_pair, "malloc"),
-        a_call(tmp_path, library, hot_pair, "free"),
+        a_call(tmp_path, held, hot_pair, "malloc"),
+        a_call(tmp_path, held, hot_pair, "free"),
     )
 
 

@@ -103,6 +103,7 @@ def test_calloc_is_zero_where_madvise_is_denied(
     assert output == b"ok\n"
 
 
+@pytest.mark.alone
 def test_strict_overcommit_leaves_programs_working(
     library: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path
 ) -> None:
@@ -124,6 +125,7 @@ def _refuse_unless_committed_memory_is_low() -> None:
         needs.refused("less than 2 GB would be left to commit under overcommit mode 2")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("mode", ["always", "madvise", "never"])
 def test_a_small_program_stays_small_with_any_huge_page_setting(
     mode: str, library: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path

@@ -59,11 +59,16 @@ static inline int is_zero(const void *block, size_t size)
     return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-static inline double now_s(void)
+static inline double clock_s(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static inline double now_s(void)
+{
+    return clock_s(CLOCK_MONOTONIC);
 }
 
 /* A figure of /proc/self/status in KiB, as "VmRSS:" or "VmHWM:". Does not allocate. */
@@ -81,11 +86,12 @@ static inline long status_kib(const char *name)
     return strtol(line + strlen(name), NULL, 10);
 }
 
-/* A loop of malloc and free on one size, as a program that is not silent does, for so many seconds. */
+/* A loop of malloc and free on one size, as a program that is not silent does, for so many seconds of the processor: on a busy
+ * machine it does as much as on a quiet one. */
 static inline void keep_busy(double seconds)
 {
-    double end = now_s() + seconds;
-    while (now_s() < end) {
+    double end = clock_s(CLOCK_THREAD_CPUTIME_ID) + seconds;
+    while (clock_s(CLOCK_THREAD_CPUTIME_ID) < end) {
         for (int i = 0; i < 100; i++) {
             void *volatile block = malloc(64);
             CHECK(block != NULL);

@@ -1,16 +1,17 @@
 /* purge.c -- 400 MiB of small blocks are built and dropped; prints the resident MiB after what the argument says:
  *   loop      a second of malloc and free on one size
- *   trickle   the same with a pause of 2 ms after each
+ *   trickle   five hundred of them with a pause of 2 ms after each
  *   threads   as loop, but built and dropped by four threads
  *   work      four times: work on blocks of all sizes for less than the purge delay, then the loop; the most of what is resident then
  *   trim      malloc_trim(0), at once
- *   silence   a second and a half of sleep */
+ *   silence   a second and a half of sleep, and more as long as more than ENOUGH_MIB are resident: when a thread of the
+ *             library wakes up is up to the machine */
 #include "check.h"
 
 #include <malloc.h>
 #include <pthread.h>
 
-enum { MIB = 1 << 20, BURST_MIB = 400, THREADS = 4 };
+enum { MIB = 1 << 20, BURST_MIB = 400, THREADS = 4, ENOUGH_MIB = 40, MOST_SILENCES = 20 };
 
 static pthread_barrier_t built;
 
@@ -81,14 +82,17 @@ int main(int count, char **arguments)
         if (strcmp(what, "loop") == 0) {
             keep_busy(1.0);
         } else if (strcmp(what, "trickle") == 0) {
-            for (double end = now_s() + 1.0; now_s() < end; usleep(2000)) {
+            for (int i = 0; i < 500; i++) {
                 free(malloc(64));
+                usleep(2000);
             }
         } else if (strcmp(what, "trim") == 0) {
             malloc_trim(0);
         } else {
             CHECK(strcmp(what, "silence") == 0);
-            usleep(1500000);
+            for (int i = 0; i < MOST_SILENCES && (i == 0 || status_kib("VmRSS:") > ENOUGH_MIB * 1024L); i++) {
+                usleep(1500000);
+            }
         }
     }
     if (resident_kib == 0) {
