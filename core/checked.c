@@ -10,8 +10,10 @@
 #include "inspect.h"
 #include "leaks.h"
 #include "options.h"
+#include "os.h"
 #include "pages.h"
 #include "pattern.h"
+#include "python_frames.h"
 #include "quarantine.h"
 #include "stack.h"
 #include "sweep.h"
@@ -19,6 +21,7 @@
 enum {
     SITE_MIN = 64,                /* no more sites to a unit than its area of records holds */
     STACK_BUDGET = 256 << 20,
+    POPULATED_AT_ONCE = 64 << 10, /* blocks above this: smaller ones share pages, or their slab brought them */
 };
 
 _Atomic int hak_checks;
@@ -103,6 +106,7 @@ static void *take_checked(hak_witness_t *witness, uint32_t stack, size_t size, s
     hak_inspect_fence(&site);
     char *block = (char *)record->block;
     size_t shown = hak_min(size, HAK_INSPECT_MAX);
+    if (shown > POPULATED_AT_ONCE && !is_zero) hak_os_populate(block, shown);
     if (!zero && keep < shown) hak_redzone_fill(block + keep, shown - keep, HAK_BYTE_NEW);
     else if (!is_zero) memset(block, 0, size);
     hak_record_enter(record, HAK_PHASE_LIVE);
@@ -149,9 +153,18 @@ static void let_one_go(hak_record_t *record) {
     hak_release(site.start);
 }
 
+/* What waited is in no cache any more. */
+static void fetch_ahead(const hak_record_t *record) {
+    const char *block = (const char *)record->block;
+    __builtin_prefetch(block - HAK_REDZONE_BEFORE);
+    __builtin_prefetch(block + HAK_CACHE_LINE - HAK_REDZONE_BEFORE);
+    __builtin_prefetch(block + record->size);
+}
+
 static void let_go(hak_record_t *record) {
     for (hak_record_t *next; record != NULL; record = next) {
         next = record->next;
+        if (next != NULL) fetch_ahead(next);
         let_one_go(record);
     }
 }
@@ -203,6 +216,7 @@ static void give(hak_witness_t *witness, uint32_t stack, const hak_site_t *site,
         hak_inspect_blame(site, &finding);
         hak_report(&finding);
     }
+    hak_python_block_ends((const void *)record->block, record->size);
     record->given_stack = stack;
     record->given_by = witness->thread;
     if (!hak_pages_close(site)) hak_redzone_fill((void *)record->block, hak_min(record->size, HAK_INSPECT_MAX), HAK_BYTE_FREED);
@@ -222,6 +236,7 @@ void hak_checked_release(void *block, hak_door_t door, hak_told_t told) {
     if (block == NULL) return;
     int saved = errno;
     hak_witness_t *witness = hak_witness();
+    hak_record_fetch_ahead(block);
     uint32_t stack = enter_checks(witness);
     hak_site_t site;
     bool found = hak_record_find(block, &site) && site.record->block == (uintptr_t)block;
@@ -328,6 +343,9 @@ static void checks_after_fork(bool child) {
 static void checks_after_fork_in_parent(void) { checks_after_fork(false); }
 static void checks_after_fork_in_child(void) { checks_after_fork(true); }
 
+/* A block that give() will see; what lies outside the arena is asked for with a lock, and is no object of Python. */
+static bool end_is_told(const void *code) { return hak_arena_holds(code) && hak_checked_owns(code); }
+
 static hak_checks_t open_checks_once(void) {
     bool on = hak_options.check_file != NULL && *hak_options.check_file != '\0' && hak_record_open() &&
               hak_report_open(hak_options.check_file);
@@ -338,6 +356,7 @@ static hak_checks_t open_checks_once(void) {
     hak_pattern_off = true;
     hak_witness_open();
     hak_stack_open(hak_options.check_stacks, STACK_BUDGET);
+    hak_python_end_is_told = end_is_told;
     hak_pages_open();
     hak_fault_open();
     hak_report_start();

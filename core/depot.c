@@ -4,8 +4,9 @@
 
 #include "bits.h"
 #include "os.h"
+#include "recent.h"
 
-enum { BUCKETS = 1 << 16 };
+enum { BUCKETS = 1 << 17 };
 
 typedef struct item {
     uint32_t next;   /* number of the next one in its bucket */
@@ -21,6 +22,7 @@ static struct {
     size_t budget;
     _Atomic size_t used;
     _Atomic uint64_t items, refused;
+    hak_recent_t recent[HAK_RECENT_SIZE] HAK_ALIGNED(HAK_CACHE_LINE); /* hash -> number */
 } depot;
 
 static inline _Atomic uint32_t *bucket_of(char *base, uint64_t hash) {
@@ -45,16 +47,22 @@ bool hak_depot_open(size_t budget) {
     return true;
 }
 
-/* Multiplies and folds, as wyhash does (Wang Yi): two words a step. */
+/* Multiplies and folds, as wyhash does (Wang Yi). */
 static uint64_t fold(uint64_t a, uint64_t b) {
     unsigned __int128 product = (unsigned __int128)a * b;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 static uint64_t hash_of(uint16_t kind, const unsigned char *bytes, size_t size) {
-    uint64_t hash = size ^ (uint64_t)kind << 32 ^ 0xa0761d6478bd642fu, words[2];
+    uint64_t hash = size ^ (uint64_t)kind << 32 ^ 0xa0761d6478bd642fu, other = 0, words[4];
     for (; size >= sizeof words; bytes += sizeof words, size -= sizeof words) {
         __builtin_memcpy(words, bytes, sizeof words);
+        hash = fold(words[0] ^ 0xe7037ed1a0b428dbu, words[1] ^ hash);
+        other = fold(words[2] ^ 0xd6e8feb86659fd93u, words[3] ^ other);
+    }
+    hash ^= other;
+    for (; size >= 2 * sizeof words[0]; bytes += 2 * sizeof words[0], size -= 2 * sizeof words[0]) {
+        __builtin_memcpy(words, bytes, 2 * sizeof words[0]);
         hash = fold(words[0] ^ 0xe7037ed1a0b428dbu, words[1] ^ hash);
     }
     words[0] = words[1] = 0;
@@ -86,11 +94,8 @@ static item_t *new_item(char *base, size_t size) {
     return (item_t *)(base + at);
 }
 
-uint32_t hak_depot_keep(uint16_t kind, const void *bytes, size_t size, bool *fresh) {
-    if (fresh != NULL) *fresh = false;
-    char *base = hak_load_acquire(&depot.base); /* partner: hak_depot_open */
-    if (base == NULL || size > HAK_DEPOT_ITEM_MAX) return 0;
-    uint64_t hash = hash_of(kind, bytes, size);
+/* The number of an item, which is made if there is none. */
+static uint32_t depot_enter(char *base, uint64_t hash, uint16_t kind, const void *bytes, size_t size, bool *fresh) {
     _Atomic uint32_t *bucket = bucket_of(base, hash);
     uint32_t first = hak_load_acquire(bucket); /* partner: the publication below */
     uint32_t found = depot_search(base, first, 0, hash, kind, bytes, size);
@@ -106,7 +111,22 @@ uint32_t hak_depot_keep(uint16_t kind, const void *bytes, size_t size, bool *fre
         if (found != 0) return found; /* the room of the item is lost */
         item->next = looked = first;
     }
-    if (fresh != NULL) *fresh = true;
+    *fresh = true;
+    return number;
+}
+
+uint32_t hak_depot_keep(uint16_t kind, const void *bytes, size_t size, bool *fresh) {
+    bool made = false;
+    char *base = hak_load_acquire(&depot.base); /* partner: hak_depot_open */
+    if (fresh != NULL) *fresh = false;
+    if (base == NULL || size > HAK_DEPOT_ITEM_MAX) return 0;
+    uint64_t hash = hash_of(kind, bytes, size);
+    /* Its hash stands for an item here: among a million of them two are alike once in 37 million processes. */
+    uint32_t number = (uint32_t)hak_recent_find(depot.recent, hash);
+    if (HAK_LIKELY(number != 0)) return number;
+    number = depot_enter(base, hash, kind, bytes, size, &made);
+    if (number != 0) hak_recent_add(depot.recent, hash, number);
+    if (fresh != NULL) *fresh = made;
     return number;
 }
 

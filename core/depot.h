@@ -1,5 +1,5 @@
 /* depot.h -- words and strings that are kept for ever, each distinct one once, in mappings of their own.
- * May use: base, bits, atomic, os.
+ * May use: base, bits, atomic, os, recent.
  * Any thread may call, also in a signal handler and in a forked child: there is no lock. What is kept never changes and never
  * moves. Memory comes from a reservation of the size of the budget, so an item is named by its place there: its number times
  * HAK_DEPOT_GRAIN. */

@@ -1,7 +1,8 @@
 /* guard.h -- what the debug flavour checks on each call: live bits.
- * May use: base, bits, atomic, diag, size_class, arena, slab.
+ * May use: base, bits, atomic, diag, pattern, size_class, arena, slab.
  * A live bit for each 16 bytes of the arena tells where a live block starts; it lies beside the descriptors, out of reach of
- * an overrun. It costs time and is called in the debug flavour alone. */
+ * an overrun. It costs time and is called in the debug flavour alone; under full checks, which have records of their own, giving
+ * and taking do nothing. */
 #ifndef HAK_GUARD_H
 #define HAK_GUARD_H
 

@@ -40,11 +40,10 @@ bool hak_inspect_inside(const hak_site_t *site, hak_finding_t *finding) {
     return inside_changed(site->record, (const char *)site->record->block, finding);
 }
 
-bool hak_inspect(const hak_site_t *site, const char *before, const char *inside, const char *after, hak_phase_t phase,
-                 hak_finding_t *finding) {
+static inline bool inspect_outlined(const hak_site_t *site, hak_outline_t outline, const char *before, const char *inside,
+                                    const char *after, hak_phase_t phase, hak_finding_t *finding) {
     const hak_record_t *record = site->record;
     if (HAK_UNLIKELY((record->flags & (HAK_RECORD_TOLD | HAK_RECORD_CLOSED)) != 0)) return false;
-    hak_outline_t outline = hak_inspect_outline(site);
     size_t front = outline.block - outline.from, size = record->size;
     if (phase == HAK_PHASE_FREED && inside_changed(record, inside, finding)) return true;
     hak_error_t beyond = size == 0 ? HAK_ERROR_zero_size_write : HAK_ERROR_overrun;
@@ -54,9 +53,15 @@ bool hak_inspect(const hak_site_t *site, const char *before, const char *inside,
     return found(finding, HAK_ERROR_underrun, -(ptrdiff_t)front, damage);
 }
 
+bool hak_inspect(const hak_site_t *site, const char *before, const char *inside, const char *after, hak_phase_t phase,
+                 hak_finding_t *finding) {
+    return inspect_outlined(site, hak_inspect_outline(site), before, inside, after, phase, finding);
+}
+
 bool hak_inspect_here(const hak_site_t *site, hak_phase_t phase, hak_finding_t *finding) {
     hak_outline_t outline = hak_inspect_outline(site);
-    return hak_inspect(site, (const char *)outline.from, (const char *)outline.block, (const char *)outline.end, phase, finding);
+    const char *from = (const char *)outline.from, *inside = (const char *)outline.block, *after = (const char *)outline.end;
+    return inspect_outlined(site, outline, from, inside, after, phase, finding);
 }
 
 /* A fence in front may be damaged by what ran over the end of the block before: then that one is told. */

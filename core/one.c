@@ -10,6 +10,7 @@
 #include "shard.c"
 #include "options.c"
 #if HAK_DEBUG
+#include "os_populate.c"
 #include "reach.c"
 #include "depot.c"
 #include "object.c"

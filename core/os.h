@@ -59,6 +59,8 @@ unsigned hak_os_processor(void);
 bool hak_os_peek(uintptr_t from, void *to, size_t size);
 /* How many of the `count` system pages from `address` on can be read, up to the first that cannot. */
 size_t hak_os_readable_pages(uintptr_t address, size_t count);
+/* Debug flavour: brings pages that will be written in at once, which is cheaper than a fault for each. */
+void hak_os_populate(void *address, size_t size);
 
 typedef struct hak_registers {
     uintptr_t pc, sp, fp;

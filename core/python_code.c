@@ -13,15 +13,31 @@ typedef struct kept_code {
     uint32_t file, function, lines, first_line;
 } kept_code_t;
 
-static bool peek_word(uintptr_t at, uintptr_t *value) { return hak_os_peek(at, value, sizeof *value); }
+/* How objects are read. */
+typedef struct objects {
+    const hak_python_layout_t *layout;
+    bool careful;
+} objects_t;
+
+HAK_RAW_READS static void copy_object(unsigned char *to, uintptr_t from, size_t size) {
+    for (size_t i = 0; i < size; i++) to[i] = ((const volatile unsigned char *)from)[i];
+}
+
+static bool read_object(const objects_t *in, uintptr_t from, void *to, size_t size) {
+    if (in->careful) return hak_os_peek(from, to, size);
+    copy_object(to, from, size);
+    return true;
+}
+static bool read_object_word(const objects_t *in, uintptr_t at, uintptr_t *value) { return read_object(in, at, value, sizeof *value); }
 
 /* The object's type is called that. */
-static bool is_a(const hak_python_layout_t *layout, uintptr_t object, const char *type_name) {
+static bool is_a(const objects_t *in, uintptr_t object, const char *type_name) {
     uintptr_t type, name;
     char text[TYPE_NAME_MAX] = {0};
     size_t size = strlen(type_name) + 1;
-    return peek_word(object + layout->object.type, &type) && peek_word(type + layout->object.type_name, &name) &&
-           hak_os_peek(name, text, size) && memcmp(text, type_name, size) == 0;
+    return read_object_word(in, object + in->layout->object.type, &type) &&
+           read_object_word(in, type + in->layout->object.type_name, &name) &&
+           read_object(in, name, text, size) && memcmp(text, type_name, size) == 0;
 }
 
 /* Appends a code point; what is none becomes U+FFFD. */
@@ -35,13 +51,13 @@ static size_t put_utf8(char *to, uint32_t point) {
 }
 
 /* The text of `length` characters of `width` bytes at `data`, cut off at TEXT_MAX; 0 if it cannot be read. */
-static uint32_t keep_characters(uintptr_t data, size_t length, size_t width) {
+static uint32_t keep_characters(const objects_t *in, uintptr_t data, size_t length, size_t width) {
     char text[TEXT_MAX + 4];
     unsigned char piece[PIECE];
     size_t size = 0;
     for (size_t done = 0; done < length && size < TEXT_MAX;) {
         size_t count = hak_min(length - done, PIECE / width);
-        if (!hak_os_peek(data + done * width, piece, count * width)) return 0;
+        if (!read_object(in, data + done * width, piece, count * width)) return 0;
         for (size_t i = 0; i < count && size < TEXT_MAX; i++) {
             uint32_t point = 0;
             memcpy(&point, piece + i * width, width);
@@ -54,18 +70,19 @@ static uint32_t keep_characters(uintptr_t data, size_t length, size_t width) {
 }
 
 /* Compact strings alone: all that the interpreter makes. */
-static uint32_t keep_text(const hak_python_layout_t *layout, uintptr_t text) {
+static uint32_t keep_text(const objects_t *in, uintptr_t text) {
+    const hak_python_layout_t *layout = in->layout;
     uint64_t length;
     uint32_t state;
-    if (!is_a(layout, text, "str") || !hak_os_peek(text + layout->text.length, &length, sizeof length) ||
-        !hak_os_peek(text + layout->text.state, &state, sizeof state)) {
+    if (!is_a(in, text, "str") || !read_object(in, text + layout->text.length, &length, sizeof length) ||
+        !read_object(in, text + layout->text.state, &state, sizeof state)) {
         return 0;
     }
     state >>= layout->text.kind_bit;
     uint32_t kind = state & 7;
     bool compact = (state & 8) != 0, ascii = (state & 16) != 0;
     if (!compact || (kind != 1 && kind != 2 && kind != 4) || (ascii && kind != 1)) return 0;
-    return keep_characters(text + (ascii ? layout->text.ascii_data : layout->text.other_data), length, kind);
+    return keep_characters(in, text + (ascii ? layout->text.ascii_data : layout->text.other_data), length, kind);
 }
 
 typedef struct lines_reader {
@@ -114,45 +131,47 @@ uint64_t hak_python_lines_cover(const unsigned char *table, size_t size) {
 }
 
 /* `room` holds `size` bytes. */
-static uint32_t keep_lines_in(unsigned char *room, uintptr_t bytes, size_t size, uint64_t units, const char **why_not) {
-    if (!hak_os_peek(bytes, room, size)) return 0;
+static uint32_t keep_lines_in(const objects_t *in, unsigned char *room, uintptr_t bytes, size_t size, uint64_t units,
+                              const char **why_not) {
+    if (!read_object(in, bytes, room, size)) return 0;
     if (hak_python_lines_cover(room, size) == units) return hak_depot_keep(HAK_DEPOT_LINES, room, size, NULL);
     *why_not = "unsupported: a table of lines does not fit its code";
     return 0;
 }
 
 /* Keeps the table of lines; it covers the bytecode, which is as good a proof as any that the offsets are right. */
-static uint32_t keep_lines(const hak_python_layout_t *layout, uintptr_t object, uint64_t units, const char **why_not) {
+static uint32_t keep_lines(const objects_t *in, uintptr_t object, uint64_t units, const char **why_not) {
     uint64_t size;
-    if (!is_a(layout, object, "bytes") || !hak_os_peek(object + layout->object.size, &size, sizeof size)) {
+    if (!is_a(in, object, "bytes") || !read_object(in, object + in->layout->object.size, &size, sizeof size)) {
         *why_not = "unsupported: a table of lines is not of bytes";
         return 0;
     }
     unsigned char small[LINES_SMALL];
-    if (size <= sizeof small) return keep_lines_in(small, object + layout->bytes_data, size, units, why_not);
+    if (size <= sizeof small) return keep_lines_in(in, small, object + in->layout->bytes_data, size, units, why_not);
     size_t mapped = hak_round_up(size, hak_os_page_size());
     unsigned char *large = size <= HAK_DEPOT_ITEM_MAX ? hak_os_map(NULL, mapped) : NULL;
     if (large == NULL) return 0;
-    uint32_t number = keep_lines_in(large, object + layout->bytes_data, size, units, why_not);
+    uint32_t number = keep_lines_in(in, large, object + in->layout->bytes_data, size, units, why_not);
     hak_os_release(large, mapped);
     return number;
 }
 
-uint32_t hak_python_code_keep(const hak_python_layout_t *layout, uintptr_t code, const char **why_not) {
+uint32_t hak_python_code_keep(const hak_python_layout_t *layout, uintptr_t code, bool careful, const char **why_not) {
+    const objects_t in = {layout, careful};
     uintptr_t file, function, lines, units;
     int32_t first_line;
     const char *wrong = NULL;
-    if (!is_a(layout, code, "code")) return 0;
-    if (!peek_word(code + layout->code.filename, &file) || !peek_word(code + layout->code.qualname, &function) ||
-        !peek_word(code + layout->code.linetable, &lines) || !peek_word(code + layout->object.size, &units) ||
-        !hak_os_peek(code + layout->code.firstlineno, &first_line, sizeof first_line)) {
+    if (!is_a(&in, code, "code")) return 0;
+    if (!read_object_word(&in, code + layout->code.filename, &file) || !read_object_word(&in, code + layout->code.qualname, &function) ||
+        !read_object_word(&in, code + layout->code.linetable, &lines) || !read_object_word(&in, code + layout->object.size, &units) ||
+        !read_object(&in, code + layout->code.firstlineno, &first_line, sizeof first_line)) {
         wrong = "unsupported: a code object cannot be read";
     }
     kept_code_t kept = {0};
     if (wrong == NULL) {
-        kept = (kept_code_t){keep_text(layout, file), keep_text(layout, function), 0, (uint32_t)first_line};
+        kept = (kept_code_t){keep_text(&in, file), keep_text(&in, function), 0, (uint32_t)first_line};
         if (kept.file == 0 || kept.function == 0) wrong = "unsupported: a code object's name or file is no text";
-        else kept.lines = keep_lines(layout, lines, units, &wrong);
+        else kept.lines = keep_lines(&in, lines, units, &wrong);
     }
     if (why_not != NULL) *why_not = wrong;
     uint32_t number = wrong == NULL ? hak_depot_keep(HAK_DEPOT_CODE, &kept, sizeof kept, NULL) : 0;

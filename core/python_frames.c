@@ -4,6 +4,7 @@
 
 #include "bits.h"
 #include "os.h"
+#include "recent.h"
 
 enum {
     OWNED_BY_INTERPRETER = 3, /* frames of that owner, and above, belong to no Python function */
@@ -15,8 +16,11 @@ enum {
 
 /* Code objects that were seen: the upper half of the hash of what they hold, and their number. Entries are replaced at will. */
 static _Atomic uint64_t codes[CODES] HAK_ALIGNED(HAK_CACHE_LINE);
-/* The type of code objects; 0 before the first was seen. */
-static _Atomic uintptr_t code_type;
+/* Frames that were seen, as words, by code object and instruction, of code objects whose end is told (see python_frames.h). */
+static hak_recent_t recent_frames[HAK_RECENT_SIZE] HAK_ALIGNED(HAK_CACHE_LINE);
+_Atomic uint64_t hak_python_codes_gone;
+_Atomic uintptr_t hak_python_code_type, hak_python_type_offset;
+bool (*hak_python_end_is_told)(const void *code);
 
 HAK_RAW_READS static inline uintptr_t raw_word(uintptr_t at) { return *(const volatile uintptr_t *)at; }
 HAK_RAW_READS static inline uint32_t raw_int(uintptr_t at) { return *(const volatile uint32_t *)at; }
@@ -37,14 +41,14 @@ static inline uint64_t fingerprint(const hak_python_layout_t *layout, uintptr_t 
     return fold_words(parts + raw_word(lines + layout->bytes_data), first ^ code << 8);
 }
 
-static inline uint32_t code_number(const hak_python_layout_t *layout, uintptr_t code) {
+static uint32_t code_number(const hak_python_layout_t *layout, uintptr_t code) {
     uint64_t hash = fingerprint(layout, code);
     _Atomic uint64_t *line = &codes[hash % (CODES / CODES_WAYS) * CODES_WAYS];
     for (size_t way = 0; way < CODES_WAYS; way++) {
         uint64_t entry = hak_load_acquire(&line[way]); /* partner: the release below */
         if ((entry ^ hash) >> 32 == 0 && entry != 0) return (uint32_t)entry;
     }
-    uint32_t number = hak_python_code_keep(layout, code, NULL);
+    uint32_t number = hak_python_code_keep(layout, code, false, NULL);
     size_t way = 0;
     while (way < CODES_WAYS && hak_load_relaxed(&line[way]) != 0) way++;
     if (way == CODES_WAYS) way = code / 64 % CODES_WAYS;
@@ -101,7 +105,7 @@ static uint32_t offset_of(const hak_python_layout_t *layout, uintptr_t at, const
 /* Does `code` lead to a code object? */
 static bool is_code(const hak_python_layout_t *layout, uintptr_t code, bool careful) {
     uintptr_t type;
-    return code != 0 && read_word(code + layout->object.type, &type, careful) && type == hak_load_relaxed(&code_type);
+    return code != 0 && read_word(code + layout->object.type, &type, careful) && type == hak_load_relaxed(&hak_python_code_type);
 }
 
 static uintptr_t own_state(const hak_python_layout_t *layout, void *(*get)(void), bool careful) {
@@ -122,9 +126,32 @@ static uintptr_t top_frame(const hak_python_layout_t *layout, bool careful) {
     return top;
 }
 
+/* Where this thread's first frame will show: words that were read with care, in a state that is the thread's still. An interpreter
+ * that starts calls malloc thousands of times before it runs its first frame. */
+static _Thread_local struct {
+    uintptr_t state, top;
+} before_frames;
+
+static bool no_frame_yet(const hak_python_layout_t *layout) {
+    uintptr_t state = before_frames.state;
+    if (state == 0 || (uintptr_t)layout->current_thread_state() != state) return false;
+    uintptr_t top = raw_word(state + layout->thread.current_frame);
+    return top == before_frames.top && (top == 0 || raw_word(top + layout->thread.cframe_frame) == 0);
+}
+
+static void note_no_frame(const hak_python_layout_t *layout) {
+    uintptr_t state = own_state(layout, layout->current_thread_state, true), top;
+    if (state == 0 || !read_word(state + layout->thread.current_frame, &top, true)) return;
+    if (top != 0 && !layout->thread.by_cframe) return;
+    before_frames.state = state;
+    before_frames.top = top;
+}
+
 /* Reads the innermost frame that has code as if nothing were known. False: there is none to be seen yet. */
-static bool try_layout(const hak_python_layout_t *layout) {
+static bool try_layout(const hak_python_layout_t *layout, bool careful) {
+    if (!careful && no_frame_yet(layout)) return false;
     uintptr_t at = top_frame(layout, true), type;
+    if (at == 0) note_no_frame(layout);
     frame_t frame;
     for (size_t skipped = 0; at != 0 && skipped < SKIPPED_MAX; skipped++, at = frame.previous) {
         if (!read_frame(layout, at, &frame, true)) {
@@ -132,9 +159,10 @@ static bool try_layout(const hak_python_layout_t *layout) {
             return false;
         }
         const char *why_not;
-        if (frame.owner >= OWNED_BY_INTERPRETER || hak_python_code_keep(layout, frame.code, &why_not) == 0) continue;
+        if (frame.owner >= OWNED_BY_INTERPRETER || hak_python_code_keep(layout, frame.code, true, &why_not) == 0) continue;
         if (!hak_os_peek(frame.code + layout->object.type, &type, sizeof type)) return false;
-        hak_store_relaxed(&code_type, type);
+        hak_store_relaxed(&hak_python_type_offset, layout->object.type);
+        hak_store_relaxed(&hak_python_code_type, type);
         if (why_not == NULL && offset_of(layout, at, &frame, true) == 0) {
             why_not = "unsupported: an instruction lies outside its code";
         }
@@ -144,15 +172,40 @@ static bool try_layout(const hak_python_layout_t *layout) {
     return false;
 }
 
+/* Both the code and where it stands in it, as long as no code object has ended. */
+static inline uint64_t frame_key(const frame_t *frame, uint64_t gone) {
+    return fold_words(frame->code ^ gone << 48, frame->instruction);
+}
+
+static HAK_NOINLINE uint64_t frame_slow(const hak_python_layout_t *layout, uintptr_t at, const frame_t *frame, uint64_t key) {
+    if (!is_code(layout, frame->code, false)) return 0;
+    uint64_t word = (uint64_t)code_number(layout, frame->code) << 32 | offset_of(layout, at, frame, false);
+    bool (*is_told)(const void *) = layout->frame.tlbc_index == 0 ? hak_python_end_is_told : NULL;
+    if (is_told != NULL && is_told((const void *)frame->code)) hak_recent_add(recent_frames, key, word);
+    return word;
+}
+
+static inline uint64_t frame_known(const hak_python_layout_t *layout, uintptr_t at, const frame_t *frame, uint64_t gone) {
+    uint64_t key = frame_key(frame, gone), word = hak_recent_find(recent_frames, key);
+    return HAK_LIKELY(word != 0) ? word : frame_slow(layout, at, frame, key);
+}
+
+static uint64_t frame_carefully(const hak_python_layout_t *layout, uintptr_t at, const frame_t *frame) {
+    if (!is_code(layout, frame->code, true)) return 0;
+    return (uint64_t)hak_python_code_keep(layout, frame->code, true, NULL) << 32 | offset_of(layout, at, frame, true);
+}
+
 static size_t walk_frames(const hak_python_layout_t *layout, uint64_t *frames, size_t max, bool careful) {
     size_t count = 0, skipped = 0;
     frame_t frame;
+    uint64_t gone = hak_load_relaxed(&hak_python_codes_gone);
     for (uintptr_t at = top_frame(layout, careful); at != 0 && count < max && skipped < SKIPPED_MAX; at = frame.previous) {
         if (!read_frame(layout, at, &frame, careful)) break;
         skipped++;
-        if (frame.owner >= OWNED_BY_INTERPRETER || !is_code(layout, frame.code, careful)) continue;
-        uint32_t number = careful ? hak_python_code_keep(layout, frame.code, NULL) : code_number(layout, frame.code);
-        frames[count++] = (uint64_t)number << 32 | offset_of(layout, at, &frame, careful);
+        if (frame.owner >= OWNED_BY_INTERPRETER) continue;
+        uint64_t word = careful ? frame_carefully(layout, at, &frame) : frame_known(layout, at, &frame, gone);
+        if (word == 0) continue;
+        frames[count++] = word;
         skipped--;
     }
     return count;
@@ -166,7 +219,7 @@ size_t hak_python_walk(uint64_t *frames, size_t max, bool careful) {
     if ((state != HAK_PYTHON_OK && state != HAK_PYTHON_UNTRIED) || inside) return 0;
     inside = true;
     size_t count = 0;
-    if (state == HAK_PYTHON_OK || try_layout(layout)) count = walk_frames(layout, frames, max, careful);
+    if (state == HAK_PYTHON_OK || try_layout(layout, careful)) count = walk_frames(layout, frames, max, careful);
     inside = false;
     return count;
 }

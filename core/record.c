@@ -55,6 +55,11 @@ static hak_record_t *numbered(size_t unit, size_t index, bool make) {
 }
 
 static void make_stale(size_t unit, unsigned c) {
+    hak_record_t *first = numbered(unit, 0, true);
+    if (first != NULL && first->block == 0) { /* its first slab: all of it will be used soon, since what is freed waits */
+        hak_os_populate(first, hak_min(hak_classes[c].capacity * sizeof *first, AREA_BYTES));
+        hak_os_populate(hak_unit_address(unit), hak_classes[c].units << HAK_UNIT_SHIFT);
+    }
     for (uint32_t i = 0; i < hak_classes[c].capacity; i++) {
         hak_record_t *record = numbered(unit, i, false);
         if (record != NULL && record->block != 0) record->flags |= HAK_RECORD_STALE;
@@ -153,6 +158,15 @@ hak_site_t hak_record_of_new(void *start) {
     if (HAK_LIKELY(hak_arena_holds(start))) locate(start, true, &site);
     else site = (hak_site_t){stray_new(), start, hak_outside_size(start)};
     return site;
+}
+
+void hak_record_fetch_ahead(const void *block) {
+    hak_site_t site;
+    if (!hak_arena_holds(block) || !locate(block, false, &site)) return;
+    __builtin_prefetch(site.record);
+    __builtin_prefetch((const char *)(site.record + 1) - 1);
+    __builtin_prefetch((const char *)block - HAK_REDZONE_BEFORE);
+    __builtin_prefetch((const char *)block + HAK_CACHE_LINE - HAK_REDZONE_BEFORE);
 }
 
 bool hak_record_find(const void *pointer, hak_site_t *site) {

@@ -12,19 +12,28 @@ void hak_redzone_fill(void *at, size_t size, unsigned char byte) {
         return;
     }
     uint64_t word = 0x0101010101010101u * byte;
-    char *to = at;
-    for (; size >= sizeof word; size -= sizeof word, to += sizeof word) *(word_t *)to = word;
+    char *to = at, *last = to + size - sizeof word;
+    if (size >= sizeof word) {
+        for (; to < last; to += sizeof word) *(word_t *)to = word;
+        *(word_t *)last = word;
+        return;
+    }
     while (size-- != 0) *to++ = (char)byte;
 }
 
-static bool is_filled(const unsigned char *at, size_t size, unsigned char byte) {
+static inline bool is_filled(const unsigned char *at, size_t size, unsigned char byte) {
     uint64_t word = 0x0101010101010101u * byte, difference = 0;
-    for (; size >= 4 * sizeof word; size -= 4 * sizeof word, at += 4 * sizeof word) {
+    const unsigned char *end = at + size;
+    if (size < sizeof word) {
+        while (at < end) difference |= (uint64_t)(*at++ ^ byte);
+        return difference == 0;
+    }
+    for (; end - at >= (ptrdiff_t)(4 * sizeof word); at += 4 * sizeof word) {
         const word_t *words = (const word_t *)at;
         difference |= (words[0] ^ word) | (words[1] ^ word) | (words[2] ^ word) | (words[3] ^ word);
     }
-    for (; size >= sizeof word; size -= sizeof word, at += sizeof word) difference |= *(const word_t *)at ^ word;
-    while (size-- != 0) difference |= (uint64_t)(*at++ ^ byte);
+    for (; end - at > (ptrdiff_t)sizeof word; at += sizeof word) difference |= *(const word_t *)at ^ word;
+    difference |= *(const word_t *)(end - sizeof word) ^ word; /* it may overlap the one before */
     return difference == 0;
 }
 

@@ -55,7 +55,7 @@ static uint32_t capture_at(hak_registers_t here, bool exact) {
     size_t size = sizeof found.header + (walk.count + python) * sizeof found.words[0];
     bool fresh;
     uint32_t number = hak_depot_keep(HAK_DEPOT_STACK, &found, size, &fresh);
-    hak_add_relaxed(&stacks.captures, 1);
+    hak_store_relaxed(&stacks.captures, hak_load_relaxed(&stacks.captures) + 1);
     if (fresh) hak_add_relaxed(&stacks.stacks, 1);
     if (number == 0) hak_add_relaxed(&stacks.lost, 1);
     return number;

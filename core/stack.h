@@ -54,7 +54,7 @@ bool hak_stack_module_of(uintptr_t pc, hak_module_t *module);
 uint32_t hak_stack_python(const char **status);
 
 typedef struct hak_stack_figures {
-    uint64_t captures, stacks, lost; /* lost: captured, but the budget was used up */
+    uint64_t captures, stacks, lost; /* captures: of several threads at once, some are not counted; lost: the budget was used up */
     size_t budget, used;             /* bytes */
 } hak_stack_figures_t;
 hak_stack_figures_t hak_stack_figures(void);

@@ -16,20 +16,21 @@
 
 enum { HAK_TRAIL_STEPS = 64, HAK_TRAILS = 64, HAK_TRAIL_EXTENTS = 4 };
 
-/* A frame, and where its caller's frame pointer was found: 0, still in its register; HAK_TRAIL_END, by no common rule.
+/* A frame, and where its caller's frame pointer was found: 0, still in its register; HAK_TRAIL_END, by no common rule;
+ * HAK_TRAIL_BOTTOM: it has no caller.
  * The caller's pc was found below the caller's stack pointer. */
 typedef struct hak_trail_step {
     uintptr_t pc, sp, fp, fp_at;
 } hak_trail_step_t;
 #define HAK_TRAIL_END UINTPTR_MAX
+#define HAK_TRAIL_BOTTOM (UINTPTR_MAX - 1)
 
 typedef struct hak_trail {
     _Atomic bool taken;
-    uint32_t turn; /* which of the two the last walk wrote */
     uint32_t count;
     uint32_t extent_count;
     hak_extent_t extents[HAK_TRAIL_EXTENTS]; /* objects that stay, through which the last walks came */
-    hak_trail_step_t steps[2][HAK_TRAIL_STEPS];
+    hak_trail_step_t steps[HAK_TRAIL_STEPS]; /* outermost first: what a thread comes back to stays where it is */
 } hak_trail_t;
 
 /* Of HAK_TRAILS trails the one for the thread with this stack. NULL: somebody has it. */
@@ -40,7 +41,6 @@ static inline hak_trail_t *hak_trail_take(hak_trail_t *trails, uintptr_t stack_h
 }
 
 static inline void hak_trail_give(hak_trail_t *trail, uint32_t count) {
-    trail->turn ^= 1;
     trail->count = count;
     hak_store_release(&trail->taken, false);
 }

@@ -1,10 +1,13 @@
 #include "unwind.h"
 
+#include <string.h>
+
 #include "atomic.h"
 #include "bits.h"
 #include "cfi.h"
 #include "object.h"
 #include "reach.h"
+#include "recent.h"
 #include "trail.h"
 
 enum {
@@ -52,6 +55,7 @@ static bool fits(hak_rule_t rule) {
 static struct {
     _Atomic packed_t rules[RULES_MAX];
     _Atomic uint64_t entries[CACHE_SIZE] HAK_ALIGNED(HAK_CACHE_LINE);
+    hak_recent_t recent[HAK_RECENT_SIZE] HAK_ALIGNED(HAK_CACHE_LINE); /* pc -> rule, in objects that stay */
 } cache;
 
 static inline uint64_t key_of(const hak_extent_t *extent, uintptr_t pc) {
@@ -105,7 +109,8 @@ typedef struct walker {
     hak_reach_t reach;
     hak_extent_t extent; /* the last one */
     hak_extent_t others[HAK_TRAIL_EXTENTS]; /* a walk comes back to the same few objects, and so does the next one */
-    size_t others_count;
+    size_t others_count, others_of_trail;
+    hak_trail_t *trail; /* NULL: no trail, or its objects are among the others by now */
     bool fresh;
     uintptr_t fp_at; /* of the last step; see trail.h */
 } walker_t;
@@ -113,6 +118,11 @@ typedef struct walker {
 static hak_trail_t trails[HAK_TRAILS];
 
 static HAK_NOINLINE bool extent_slow(walker_t *walker, uintptr_t pc) {
+    if (walker->trail != NULL) {
+        memcpy(walker->others, walker->trail->extents, sizeof walker->others);
+        walker->others_count = walker->others_of_trail = walker->trail->extent_count;
+        walker->trail = NULL;
+    }
     for (size_t i = 0; i < walker->others_count && i < HAK_TRAIL_EXTENTS; i++) {
         hak_extent_t extent = walker->others[i];
         if (pc - extent.start >= extent.end - extent.start) continue;
@@ -187,7 +197,9 @@ static HAK_NOINLINE bool step_slow(walker_t *walker, packed_t packed, bool *exac
     *exact = false;
     if (rule.cfa_is == HAK_CFA_SIGNAL) return *exact = step_to_signal(walker);
     if (rule.cfa_is == HAK_CFA_UNKNOWN) return step_by_guess(walker, false);
-    return rule.cfa_is != HAK_CFA_END && step_by_rule(walker, rule);
+    if (rule.cfa_is != HAK_CFA_END) return step_by_rule(walker, rule);
+    walker->fp_at = HAK_TRAIL_BOTTOM;
+    return false;
 }
 
 /* A common rule, on the thread's own stack. False: it is not that simple, and nothing has changed. */
@@ -211,8 +223,12 @@ static inline bool walk_step(walker_t *walker, bool *exact) {
     bool was_exact = *exact;
     uintptr_t pc = walker->at.pc - !was_exact;
     *exact = false;
-    if (!find_extent(walker, pc)) return step_by_guess(walker, was_exact);
-    packed_t rule = rule_for(&walker->extent, pc);
+    packed_t rule = hak_recent_find(cache.recent, pc);
+    if (HAK_UNLIKELY(rule == 0)) {
+        if (!find_extent(walker, pc)) return step_by_guess(walker, was_exact);
+        rule = rule_for(&walker->extent, pc);
+        if (walker->extent.lasts) hak_recent_add(cache.recent, pc, rule);
+    }
     if (HAK_LIKELY(step_common(walker, rule))) return walker->at.pc != 0;
     return step_slow(walker, rule, exact);
 }
@@ -224,39 +240,50 @@ static inline bool still_leads(const walker_t *walker, const hak_trail_step_t *f
     return from->fp_at == 0 || (from->fp_at - low < size && hak_reach_word(from->fp_at) == to->fp);
 }
 
-/* What a walk writes, and the trail of the one before. */
+/* What a walk writes. */
 typedef struct trace {
     uintptr_t *pcs;
     size_t count, max;
-    hak_trail_step_t *steps; /* NULL: no trail */
-    const hak_trail_step_t *old, *old_end;
+    hak_trail_t *trail; /* NULL: none */
+    size_t kept;        /* of its steps, outermost first */
+    size_t fresh_count;
+    hak_trail_step_t fresh[HAK_TRAIL_STEPS]; /* those above them, innermost first */
 } trace_t;
 
 static inline void add_frame(trace_t *trace, const walker_t *walker, bool exact) {
-    if (trace->steps != NULL) {
-        trace->steps[trace->count] = (hak_trail_step_t){walker->at.pc, walker->at.sp, walker->at.fp, HAK_TRAIL_END};
-    }
     trace->pcs[trace->count++] = walker->at.pc + exact;
+    if (trace->trail == NULL) return;
+    trace->fresh[trace->fresh_count++] = (hak_trail_step_t){walker->at.pc, walker->at.sp, walker->at.fp, HAK_TRAIL_END};
 }
 
-/* If the last frame is one of the trail: adds its callers as long as they are where they were. */
-static inline void follow_trail(trace_t *trace, walker_t *walker) {
-    const hak_trail_step_t *step = trace->old;
-    while (step < trace->old_end && step->sp < walker->at.sp) step++;
-    trace->old = step;
-    if (step == trace->old_end || step->sp != walker->at.sp || step->pc != walker->at.pc || step->fp != walker->at.fp) return;
-    const hak_trail_step_t *last = step + hak_min((size_t)(trace->old_end - 1 - step), trace->max - trace->count);
-    hak_trail_step_t *to = trace->steps + trace->count - 1;
-    uintptr_t *pc = trace->pcs + trace->count;
-    for (; step < last && still_leads(walker, step, step + 1); step++) {
-        *to++ = *step;
-        *pc++ = step[1].pc;
-    }
-    trace->count += (size_t)(step - trace->old);
-    trace->old = step;
-    *to = *step;
-    to->fp_at = HAK_TRAIL_END;
+/* If the last frame is one of the trail: adds its callers as long as they are where they were. True: the walk is over. */
+static inline bool follow_trail(trace_t *trace, walker_t *walker) {
+    const hak_trail_step_t *steps = trace->trail->steps;
+    size_t kept = trace->kept;
+    while (kept != 0 && steps[kept - 1].sp < walker->at.sp) kept--;
+    trace->kept = kept;
+    if (kept == 0) return false;
+    const hak_trail_step_t *step = &steps[kept - 1];
+    if (step->sp != walker->at.sp || step->pc != walker->at.pc || step->fp != walker->at.fp) return false;
+    uintptr_t *pc = trace->pcs + trace->count, *end = trace->pcs + trace->max;
+    for (; step > steps && pc < end && still_leads(walker, step, step - 1); step--) *pc++ = step[-1].pc;
+    trace->count = (size_t)(pc - trace->pcs);
+    trace->fresh_count--;
+    if (pc == end || step->fp_at == HAK_TRAIL_BOTTOM) return true;
+    /* On from the last that still leads: it and those above it will lie above what is found now. */
+    for (trace->kept = (size_t)(step - steps); step < steps + kept; kept--) trace->fresh[trace->fresh_count++] = steps[kept - 1];
     walker->at = (hak_registers_t){step->pc, step->sp, step->fp};
+    trace->fresh[trace->fresh_count - 1].fp_at = HAK_TRAIL_END;
+    return false;
+}
+
+/* Where there is no room the outermost are dropped. */
+static inline void keep_trail(const trace_t *trace) {
+    hak_trail_step_t *steps = trace->trail->steps;
+    size_t fresh = trace->fresh_count, kept = hak_min(trace->kept, HAK_TRAIL_STEPS - fresh);
+    if (HAK_UNLIKELY(kept < trace->kept)) memmove(steps, steps + (trace->kept - kept), kept * sizeof *steps);
+    for (size_t i = 0; i < fresh; i++) steps[kept + i] = trace->fresh[fresh - 1 - i];
+    hak_trail_give(trace->trail, (uint32_t)(kept + fresh));
 }
 
 static void keep_extents(hak_trail_t *trail, const walker_t *walker) {
@@ -271,32 +298,29 @@ hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uint
     walker.at = here;
     walker.reach = hak_reach_start();
     walker.extent = (hak_extent_t){0};
-    walker.others_count = 0;
+    walker.others_count = walker.others_of_trail = 0;
     walker.fresh = false;
-    trace_t trace = {.pcs = pcs, .max = max};
     hak_trail_t *trail = HAK_X86_64 && !exact ? hak_trail_take(trails, walker.reach.own.high) : NULL;
-    if (trail != NULL) {
-        trace.steps = trail->steps[trail->turn ^ 1];
-        trace.old = trail->steps[trail->turn];
-        trace.old_end = trace.old + trail->count;
-        trace.max = hak_min(max, HAK_TRAIL_STEPS);
-        __builtin_memcpy(walker.others, trail->extents, sizeof walker.others);
-        walker.others_count = trail->extent_count;
-    }
-    size_t extents = walker.others_count;
+    trace_t trace;
+    trace.pcs = pcs;
+    trace.count = trace.fresh_count = 0;
+    trace.max = trail != NULL ? hak_min(max, HAK_TRAIL_STEPS) : max;
+    trace.kept = trail != NULL ? trail->count : 0;
+    walker.trail = trace.trail = trail;
     for (bool more = max > 0; more;) {
         bool skip = trace.count == 0 && walker.at.pc - skipped.start < skipped.end - skipped.start;
         if (!skip) {
             add_frame(&trace, &walker, exact);
-            if (trace.steps != NULL && !exact) follow_trail(&trace, &walker);
+            if (trail != NULL && !exact && follow_trail(&trace, &walker)) break;
             if (trace.count == trace.max) break;
         }
         bool was_exact = exact;
         walker.fp_at = HAK_TRAIL_END;
         more = walk_step(&walker, &exact);
-        if (trace.steps != NULL && trace.count != 0 && !was_exact) trace.steps[trace.count - 1].fp_at = walker.fp_at;
+        if (!more && walker.fp_at != HAK_TRAIL_BOTTOM) walker.fp_at = HAK_TRAIL_END; /* it leads to no frame of the trail */
+        if (trace.fresh_count != 0 && !was_exact) trace.fresh[trace.fresh_count - 1].fp_at = walker.fp_at;
     }
-    if (trail != NULL && walker.others_count != extents) keep_extents(trail, &walker);
-    if (trail != NULL) hak_trail_give(trail, (uint32_t)trace.count);
+    if (trail != NULL && walker.others_count != walker.others_of_trail) keep_extents(trail, &walker);
+    if (trail != NULL) keep_trail(&trace);
     return (hak_walk_t){trace.count, walker.fresh};
 }

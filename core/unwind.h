@@ -1,5 +1,5 @@
 /* unwind.h -- the native frames of the calling thread.
- * May use: base, bits, atomic, os, reach, object, cfi, trail.
+ * May use: base, bits, atomic, os, recent, reach, object, cfi, trail.
  * On x86-64 by the tables of the compiler (cfi.h), whose rules are kept by pc; on other processors by frame pointers. Takes no
  * lock. Reads stack memory that reach.h allows, so that a wrong rule or a ruined stack ends the walk and nothing worse. */
 #ifndef HAK_UNWIND_H

@@ -26,6 +26,7 @@ LAYERS = (
     "lock",
     "shard",
     "options",
+    "recent",
     "reach",
     "depot",
     "object",

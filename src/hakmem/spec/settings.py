@@ -337,7 +337,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting(
         "check_stacks",
         Kind.INT,
-        default=24,
+        default=16,
         minimum=0,
         maximum=64,
         summary="frames of the call stacks that are kept for each block; 0 keeps none",
