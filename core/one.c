@@ -6,11 +6,13 @@
 #include "os_linux.c"
 #include "os_peek.c"
 #include "os_signal.c"
+#if HAK_DEBUG
+#include "os_populate.c"
+#endif
 #include "lock.c"
 #include "shard.c"
 #include "options.c"
 #if HAK_DEBUG
-#include "os_populate.c"
 #include "reach.c"
 #include "depot.c"
 #include "object.c"
