@@ -49,6 +49,7 @@ LAYERS = (
     "central",
     "budget",
     "thread_cache",
+    "wide",
     "thread",
     "flow",
     "upkeep",
