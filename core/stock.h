@@ -19,7 +19,7 @@
 #include "span.h"
 
 enum {
-    HAK_STOCK_UNITS = 16, /* longer spans are the pool's: 256 KiB, as the longest of slabs */
+    HAK_STOCK_UNITS = 64, /* longer spans are the pool's: 1 MiB */
 };
 
 /* The same as the pool's calls (span.h), which these make where no stock serves. */

@@ -4,11 +4,10 @@
 #include "options.h"
 
 enum {
-    WIDE_FIRST = HAK_CLASS_COUNT - ((HAK_WIDE_MAX - HAK_MID_MAX) >> HAK_UNIT_SHIFT),
-    WIDE_PART = 2,   /* of what may stay unpurged, one part in so many for wide bins */
+    SPARED_PART = 4,   /* of what may stay unpurged, one part in so many is not for wide bins */
     UNPURGED_PART = 8, /* of the heap, one part in so many may stay unpurged, or what is retained */
-    LARGER_PART = 2, /* a block may be longer than what was asked for by one part in so many */
-    EASE_PART = 4,   /* who holds too much gives up one part in so many more, so that it lasts */
+    LARGER_PART = 2,   /* a block may be longer than what was asked for by one part in so many */
+    EASE_PART = 4,     /* who holds too much gives up one part in so many more, so that it lasts */
 };
 
 unsigned hak_wide_serving(const hak_cache_t *cache, unsigned c) {
@@ -22,22 +21,22 @@ unsigned hak_wide_serving(const hak_cache_t *cache, unsigned c) {
 
 static size_t most_now(void) {
     size_t unpurged = hak_max(hak_options.retain, (hak_stock_used_units() << HAK_UNIT_SHIFT) / UNPURGED_PART);
-    return hak_budget_share_of(hak_min(unpurged / WIDE_PART, hak_options.cache_limit));
+    return hak_budget_share_of(hak_min(unpurged - unpurged / SPARED_PART, hak_options.cache_limit));
 }
 
 static size_t bin_bytes(const hak_cache_t *cache, unsigned c) { return (size_t)-cache->bins[c].room * hak_classes[c].size; }
 
 static size_t bytes_now(const hak_cache_t *cache) {
     size_t bytes = 0;
-    for (unsigned c = WIDE_FIRST; c < HAK_CLASS_COUNT; c++) bytes += bin_bytes(cache, c);
+    for (unsigned c = HAK_WIDE_FIRST; c < HAK_CLASS_COUNT; c++) bytes += bin_bytes(cache, c);
     return bytes;
 }
 
 void hak_wide_count(hak_cache_t *cache) { hak_store_relaxed(&cache->wide_bytes, bytes_now(cache)); }
 
 static unsigned richest(const hak_cache_t *cache) {
-    unsigned best = WIDE_FIRST;
-    for (unsigned c = WIDE_FIRST + 1; c < HAK_CLASS_COUNT; c++) {
+    unsigned best = HAK_WIDE_FIRST;
+    for (unsigned c = HAK_WIDE_FIRST + 1; c < HAK_CLASS_COUNT; c++) {
         if (bin_bytes(cache, c) >= bin_bytes(cache, best)) best = c;
     }
     return best;

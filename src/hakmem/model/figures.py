@@ -17,7 +17,7 @@ class ByteFigures:
     """Bytes of the whole heap.
 
     live: in live blocks, by block size; of these `large` in large blocks.
-    cached: in thread caches, but for whole spans, and transfer caches; of these `transfer` in transfer caches.
+    cached: in thread caches, but for whole spans, and in transfer caches; of these `transfer` in the latter.
     free: in slabs' lists, not carved yet, or in free spans, of which thread caches hold some.
     purged: of the free ones, in units that are known to be zero.
     unpurged: of the free ones, in free spans' units that are not.

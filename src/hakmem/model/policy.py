@@ -50,7 +50,7 @@ class Policy:
     # Stocks of spans by processor: the longest span, how many are looked at, how many dirty units one keeps,
     # and which part that is; the least that it takes at once; after which part of its limit it shows changes;
     # how many spans it gets at once.
-    stock_units: int = _mirrors("stock.h", "HAK_STOCK_UNITS", 16)
+    stock_units: int = _mirrors("stock.h", "HAK_STOCK_UNITS", 64)
     stock_search_spans: int = _mirrors("stock.c", "SPANS_LOOKED", 4)
     stock_limit_units: int = _mirrors("stock.c", "LIMIT_MAX", 256)
     stock_limit_part: int = _mirrors("stock.c", "LIMIT_PART", 2)
@@ -83,9 +83,9 @@ class Policy:
     budget_thread_b: int = _mirrors("budget.c", "BUDGET_THREAD", 256 * KIB)
     budget_part: int = _mirrors("budget.c", "BUDGET_PART", 8)
 
-    # Wide bins: the part of what may stay unpurged that they get, how much longer a block may be than what was
-    # asked for, and how much more goes where it is too much.
-    wide_part: int = _mirrors("wide.c", "WIDE_PART", 2)
+    # Wide bins: the part of what may stay unpurged that is not for them, how much longer a block may be than
+    # what was asked for, and how much more goes where it is too much.
+    wide_spared_part: int = _mirrors("wide.c", "SPARED_PART", 4)
     wide_heap_part: int = _mirrors("wide.c", "UNPURGED_PART", 8)
     larger_part: int = _mirrors("wide.c", "LARGER_PART", 2)
     ease_part: int = _mirrors("wide.c", "EASE_PART", 4)
