@@ -84,7 +84,7 @@ typedef enum { HAK_TRIP_SPARE, HAK_TRIP_TRANSFER, HAK_TRIP_SLABS } hak_trip_t;
 
 /* A block of class `c`, whose bin is empty; NULL if there is no memory. */
 void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip);
-/* Takes a block of class `c`, whose bin has no room. */
+/* Takes a block of class `c`, whose bin has no room; of a wide class: wide.h. */
 hak_trip_t hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block);
 
 /* Notes that a bin is in use. */
