@@ -74,7 +74,7 @@ static void raise_limit(hak_cache_t *cache, unsigned c) {
 
 static void raise_if_warm(hak_cache_t *cache, unsigned c) {
     hak_bin_t *bin = &cache->bins[c];
-    if (hak_class_is_wide(c) || (bin->limit != 0 && bin->events < WARM_TRIPS)) return;
+    if (bin->limit != 0 && bin->events < WARM_TRIPS) return;
     raise_limit(cache, c);
     bin->events = 1; /* not idle, and as many trips again before the next doubling */
 }
@@ -158,7 +158,7 @@ static hak_trip_t make_room(hak_cache_t *cache, unsigned c) {
     hak_trip_t trip = HAK_TRIP_SPARE;
     bool scarce = !set_aside(cache, c);
     /* Half of the list goes, so that the bin is neither full nor empty and serves calls of both kinds before its next trip. */
-    if (scarce) trip = hak_cache_give_half(cache, c);
+    if (scarce) trip = put_central(cache, c, take_cold_half(&cache->bins[c], c));
     if (old.count != 0) trip = hak_max(trip, put_central(cache, c, old));
     if (!scarce && old.count != 0) raise_limit(cache, c);
     return trip;

@@ -82,7 +82,7 @@ static inline void hak_call(hak_cache_t *cache, unsigned c, hak_call_t counter) 
 /* How far past its bin a call went. */
 typedef enum { HAK_TRIP_SPARE, HAK_TRIP_TRANSFER, HAK_TRIP_SLABS } hak_trip_t;
 
-/* A block of class `c`, whose bin is empty; NULL if there is no memory. */
+/* A block of class `c`, whose bin is empty; NULL if there is no memory. Of a wide class: wide.h. */
 void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip);
 /* Takes a block of class `c`, whose bin has no room; of a wide class: wide.h. */
 hak_trip_t hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block);

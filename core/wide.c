@@ -4,13 +4,12 @@
 #include "options.h"
 
 enum {
-    SPARED_PART = 4,   /* of what may stay unpurged, one part in so many is not for wide bins */
     UNPURGED_PART = 8, /* of the heap, one part in so many may stay unpurged, or what is retained */
     LARGER_PART = 2,   /* a block may be longer than what was asked for by one part in so many */
     EASE_PART = 4,     /* who holds too much gives up one part in so many more, so that it lasts */
 };
 
-unsigned hak_wide_serving(const hak_cache_t *cache, unsigned c) {
+HAK_NOINLINE unsigned hak_wide_serving(const hak_cache_t *cache, unsigned c) {
     if (HAK_SECURE || cache->bins[c].head != NULL) return c; /* secure: a block's canaries lie where its own class has them */
     unsigned last = (unsigned)hak_min(c + hak_classes[c].units / LARGER_PART, HAK_CLASS_COUNT - 1);
     for (unsigned larger = c + 1; larger <= last; larger++) {
@@ -21,7 +20,7 @@ unsigned hak_wide_serving(const hak_cache_t *cache, unsigned c) {
 
 static size_t most_now(void) {
     size_t unpurged = hak_max(hak_options.retain, (hak_stock_used_units() << HAK_UNIT_SHIFT) / UNPURGED_PART);
-    return hak_budget_share_of(hak_min(unpurged - unpurged / SPARED_PART, hak_options.cache_limit));
+    return hak_budget_share_of(hak_min(unpurged, hak_options.cache_limit));
 }
 
 static size_t bin_bytes(const hak_cache_t *cache, unsigned c) { return (size_t)-cache->bins[c].room * hak_classes[c].size; }
@@ -64,13 +63,25 @@ static bool add_bytes_held(hak_cache_t *cache, size_t more) {
     return bytes <= cache->wide_most;
 }
 
-void *hak_wide_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
-    void *block = hak_cache_refill(cache, c, trip);
+HAK_NOINLINE void *hak_wide_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
+    hak_bin_t *bin = &cache->bins[c];
+    hak_cache_note(cache, bin);
+    hak_source_t source;
+    hak_chain_t chain = hak_central_get(c, 1, &source);
+    *trip = source == HAK_FROM_TRANSFER ? HAK_TRIP_TRANSFER : HAK_TRIP_SLABS;
+    if (chain.count == 0) return NULL;
+    if (source != HAK_FROM_TRANSFER) cache->flow_bytes -= (int64_t)chain.count * hak_classes[c].size;
+    hak_call(cache, c,
+             source == HAK_FROM_TRANSFER ? HAK_CALL_refill_transfer
+             : source == HAK_FROM_SLAB   ? HAK_CALL_refill_slab
+                                         : HAK_CALL_refill_span);
+    bin->head = hak_next(chain.head);
+    bin->room -= (int32_t)chain.count - 1;
     if (!add_bytes_held(cache, bin_bytes(cache, c))) *trip = hak_max(*trip, settle(cache));
-    return block;
+    return chain.head;
 }
 
-hak_trip_t hak_wide_keep(hak_cache_t *cache, unsigned c, void *block) {
+HAK_NOINLINE hak_trip_t hak_wide_keep(hak_cache_t *cache, unsigned c, void *block) {
     hak_bin_t *bin = &cache->bins[c];
     hak_cache_note(cache, bin);
     hak_set_next(block, bin->head);

@@ -2,7 +2,7 @@
  * May use: base, bits, atomic, counters, options, size_class, stock, central, budget, thread_cache.
  * By the thread that owns the cache.
  *
- * A thread may hold its even part of three quarters of what may stay unpurged, in all wide bins together: bytes that are there, and not
+ * A thread may hold its even part of what may stay unpurged, in all wide bins together: bytes that are there, and not
  * bytes for which bins have room, since fourteen bins with room for a few blocks each would need many times what moves. So a
  * wide bin's limit is 0 and its room is less than nothing, by its blocks: each free comes by here. malloc's fast path pops as
  * from any bin, so that `wide_bytes` is the most that there may be, and is counted anew where that is too much.

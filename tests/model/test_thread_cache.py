@@ -202,7 +202,7 @@ WIDE = class_of(5 * UNIT_B)
 
 
 def most_wide_b(heap: Heap, threads: int) -> int:
-    return heap.world.settings.retain * 3 // 4 // threads
+    return heap.world.settings.retain // threads
 
 
 @pytest.mark.parametrize("threads", [1, 3])

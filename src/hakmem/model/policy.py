@@ -83,9 +83,8 @@ class Policy:
     budget_thread_b: int = _mirrors("budget.c", "BUDGET_THREAD", 256 * KIB)
     budget_part: int = _mirrors("budget.c", "BUDGET_PART", 8)
 
-    # Wide bins: the part of what may stay unpurged that is not for them, how much longer a block may be than
-    # what was asked for, and how much more goes where it is too much.
-    wide_spared_part: int = _mirrors("wide.c", "SPARED_PART", 4)
+    # Wide bins: how much longer a block may be than what was asked for, and how much more goes where they
+    # hold too much.
     wide_heap_part: int = _mirrors("wide.c", "UNPURGED_PART", 8)
     larger_part: int = _mirrors("wide.c", "LARGER_PART", 2)
     ease_part: int = _mirrors("wide.c", "EASE_PART", 4)

@@ -38,6 +38,8 @@ class WideBins:
     def refill(self, c: int) -> "tuple[int | None, Trip]":
         """A block from beyond the cache."""
         block, trip = self.cache.refill(c)
+        if block is None:
+            return None, trip
         return block, self._add(self._bin_b(c), trip)
 
     def keep(self, c: int, address: int) -> "Trip":
@@ -65,8 +67,7 @@ class WideBins:
     def _most_now_b(self) -> int:
         budget, settings = self.cache.budget, self.cache.settings
         unpurged_b = max(settings.retain, budget.stock.seen_used_units * UNIT_B // self.policy.wide_heap_part)
-        most_b = unpurged_b - unpurged_b // self.policy.wide_spared_part
-        return budget.share_of_b(min(most_b, settings.cache_limit))
+        return budget.share_of_b(min(unpurged_b, settings.cache_limit))
 
     def _add(self, more_b: int, trip: "Trip") -> "Trip":
         self.bytes_b += more_b

@@ -36,13 +36,13 @@ static size_t held(void) {
 
 static void release(void *block) { hak_wide_keep(&cache, hak_page_map_class(hak_unit_of(block)), block); }
 
-static void threads_share_three_quarters_of_what_may_stay(void) {
-    enum { MANY = 200 };
+static void threads_share_what_may_stay(void) {
+    enum { MANY = 300 };
     void *blocks[MANY];
     open_arena();
     for (uint32_t sharers = 1; sharers <= 4; sharers *= 4) {
         hak_budget_set_sharers(sharers);
-        size_t most = hak_options.retain / 4 * 3 / sharers, peak = 0;
+        size_t most = hak_options.retain / sharers, peak = 0;
         for (size_t i = 0; i < MANY; i++) {
             blocks[i] = allocate(HAK_WIDE_FIRST + (unsigned)(i * 5 % (HAK_CLASS_COUNT - HAK_WIDE_FIRST)));
             CHECK(blocks[i] != NULL);
@@ -86,5 +86,5 @@ static void nothing_is_kept_where_nothing_may_stay(void) {
     CHECK_EQUAL(held(), 0);
 }
 
-CHECK_MAIN(CASE(threads_share_three_quarters_of_what_may_stay), CASE(a_block_that_is_half_as_long_again_serves_but_no_longer_one),
+CHECK_MAIN(CASE(threads_share_what_may_stay), CASE(a_block_that_is_half_as_long_again_serves_but_no_longer_one),
            CASE(a_bin_that_was_idle_for_a_tick_is_emptied), CASE(nothing_is_kept_where_nothing_may_stay))
