@@ -11,6 +11,7 @@
 #include "pattern.h"
 #include "sampled.h"
 #include "secure.h"
+#include "wide.h"
 
 enum {
     LITTLE_PART = 8, /* a block that grows by less than one part in so many will grow again */
@@ -55,16 +56,17 @@ static void *central_alloc(unsigned c) {
 static void *small_alloc(unsigned c) {
     hak_cache_t *cache = hak_thread_cache();
     if (HAK_UNLIKELY(cache == NULL)) return hak_thread_open() ? central_alloc(c) : NULL;
+    if (hak_class_is_wide(c)) c = hak_wide_serving(cache, c);
     hak_call(cache, c, HAK_CALL_allocations);
     void *block = pop(&cache->bins[c]);
-    if (block != NULL) { /* the trap is set */
+    if (block != NULL) { /* the trap is set, or the block is of a wide class above its own */
         hak_call(cache, c, HAK_CALL_malloc_hits);
         hak_call(cache, c, HAK_CALL_trapped);
         hak_upkeep_trapped(cache);
         return block;
     }
     hak_trip_t trip;
-    block = hak_cache_refill(cache, c, &trip);
+    block = hak_class_is_wide(c) ? hak_wide_refill(cache, c, &trip) : hak_cache_refill(cache, c, &trip);
     hak_upkeep_after(cache, trip);
     hak_upkeep_start_thread();
     return block;
@@ -200,6 +202,10 @@ static void *checked_alloc_roomy(unsigned c, size_t size) {
 
 void *hak_alloc(size_t size) { return HAK_SECURE ? checked_alloc(size) : alloc_inline(size); }
 
+static void give_past_bin(hak_cache_t *cache, unsigned c, void *block) {
+    hak_upkeep_after(cache, hak_class_is_wide(c) ? hak_wide_keep(cache, c, block) : hak_cache_overflow(cache, c, block));
+}
+
 static void small_release(unsigned c, void *block) {
     hak_cache_t *cache = hak_thread_cache_to_free();
     if (HAK_UNLIKELY(cache == NULL)) {
@@ -217,7 +223,7 @@ static void small_release(unsigned c, void *block) {
         return;
     }
     hak_cache_put_room_back(&cache->bins[c]);
-    hak_upkeep_after(cache, hak_cache_overflow(cache, c, block));
+    give_past_bin(cache, c, block);
 }
 
 /* `block` is not NULL and the fast path could not take it. Keeps errno, as os.h and thread.h promise for what they do. */
@@ -262,7 +268,7 @@ static inline bool release_by_place(void *block, const hak_bin_t *bin) {
         small_release(c, block);
     } else {
         hak_call(cache, c, HAK_CALL_frees);
-        hak_upkeep_after(cache, hak_cache_overflow(cache, c, block));
+        give_past_bin(cache, c, block);
     }
     return true;
 }

@@ -26,9 +26,9 @@ static size_t budget_bytes(void) {
     return hak_min(hak_options.cache_limit, hak_max(live / BUDGET_PART, least));
 }
 
-static size_t share_of(size_t total) { return total / hak_max(1, hak_load_relaxed(&budget.sharers)); }
+size_t hak_budget_share_of(size_t total) { return total / hak_max(1, hak_load_relaxed(&budget.sharers)); }
 
-size_t hak_budget_even_share(void) { return share_of(budget_bytes()); }
+size_t hak_budget_even_share(void) { return hak_budget_share_of(budget_bytes()); }
 
 bool hak_budget_lease(size_t held, size_t more) {
     size_t total = budget_bytes(), sharers = hak_max(1, hak_load_relaxed(&budget.sharers));
@@ -45,5 +45,5 @@ void hak_budget_return(size_t bytes) { hak_sub_relaxed(&budget.leased_bytes, byt
 
 bool hak_budget_wants_back(size_t held, size_t margin) {
     size_t total = budget_bytes();
-    return hak_load_relaxed(&budget.leased_bytes) + margin > total && held > share_of(total);
+    return hak_load_relaxed(&budget.leased_bytes) + margin > total && held > hak_budget_share_of(total);
 }

@@ -16,6 +16,8 @@ void hak_budget_set_idle(size_t bytes);
 
 /* Bytes. */
 size_t hak_budget_even_share(void);
+/* The part of `total` that one thread gets. */
+size_t hak_budget_share_of(size_t total);
 
 /* Leases `more` bytes to a cache that has `held`; false if the budget does not allow it. */
 bool hak_budget_lease(size_t held, size_t more);

@@ -36,6 +36,7 @@
 #include "central.c"
 #include "budget.c"
 #include "thread_cache.c"
+#include "wide.c"
 #include "thread.c"
 #include "flow.c"
 #include "upkeep.c"

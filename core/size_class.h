@@ -11,6 +11,7 @@
 enum {
     HAK_CLASS_LARGE = HAK_CLASS_COUNT,
     HAK_TINY_CLASSES = HAK_TINY_MAX / HAK_BLOCK_ALIGN,
+    HAK_WIDE_FIRST = HAK_CLASS_COUNT - ((HAK_WIDE_MAX - HAK_MID_MAX) >> HAK_UNIT_SHIFT), /* and up to HAK_CLASS_COUNT */
 };
 
 typedef struct hak_class {
@@ -36,7 +37,7 @@ static inline unsigned hak_class_of_wide(size_t size) {
     return (unsigned)((size - 1) >> HAK_UNIT_SHIFT) + (HAK_CLASS_COUNT - (HAK_WIDE_MAX >> HAK_UNIT_SHIFT));
 }
 
-static inline bool hak_class_is_wide(unsigned c) { return c >= HAK_CLASS_COUNT - ((HAK_WIDE_MAX - HAK_MID_MAX) >> HAK_UNIT_SHIFT); }
+static inline bool hak_class_is_wide(unsigned c) { return c >= HAK_WIDE_FIRST; }
 
 /* size <= HAK_WIDE_MAX; size 0 counts as 1. */
 static inline unsigned hak_class_of(size_t size) {

@@ -215,14 +215,14 @@ static bool grow(size_t units, bool for_slab) {
 /* Takes [unit, unit + units) out of the free span that holds it; what is left over goes back. */
 static bool carve_out(size_t span, size_t unit, size_t units, hak_unit_kind_t kind) {
     hak_unit_t *head = hak_unit(span);
-    size_t end = span + head->units;
+    size_t all = head->units, end = span + all;
     uint64_t stamp = head->free.stamp_ms;
     size_t dirty = head->free.dirty;
     uint32_t older = pool_remove(span);
-    size_t dirty_here = dirty == 0 ? 0 : hak_dirty_count(unit, units);
+    size_t dirty_here = hak_dirty_part(all, dirty, unit, units);
     size_t left = unit - span, right = end - (unit + units);
     hak_span_mark(unit, units, kind);
-    size_t dirty_left = dirty == 0 || left == 0 ? 0 : hak_dirty_count(span, left);
+    size_t dirty_left = hak_dirty_part(all, dirty, span, left);
     if (left != 0) pool_insert(span, left, dirty_left, stamp, older);
     if (right != 0) pool_insert(unit + units, right, dirty - dirty_here - dirty_left, stamp, older);
     if (dirty_here != 0) count_superslabs(HAK_COUNTER_superslabs_reused, unit, units);
@@ -275,7 +275,7 @@ static void shrink(void) {
 static void release(size_t unit, size_t units, size_t dirty, uint64_t stamp_ms) {
     hak_dirty_set(unit, dirty);
     subtract(&pool.used_units, units);
-    pool_merge(unit, units, hak_dirty_count(unit, units), stamp_ms);
+    pool_merge(unit, units, dirty == units ? units : hak_dirty_count(unit, units), stamp_ms);
     if (units >= SHRINK_TRIGGER) shrink();
 }
 

@@ -102,17 +102,12 @@ static void remove_at(stock_t *stock, unsigned list, uint32_t *link) {
     hak_store_relaxed(&stock->dirty, hak_load_relaxed(&stock->dirty) - span->free.dirty);
 }
 
-/* Dirty units of a part, of a span that has `dirty` of `all`. */
-static size_t dirty_part(size_t all, size_t dirty, size_t unit, size_t units) {
-    return dirty == 0 ? 0 : dirty == all ? units : hak_dirty_count(unit, units);
-}
-
 /* Takes [run, run + units) out of a span that has left its list; what is over joins the stock. */
 static size_t cut(stock_t *stock, size_t span, size_t run, size_t units, hak_unit_kind_t kind, bool *zero) {
     const hak_unit_t *head = hak_unit(span);
     size_t all = head->units, dirty = head->free.dirty, left = run - span, right = all - left - units;
     uint64_t stamp_ms = head->free.stamp_ms;
-    size_t dirty_left = dirty_part(all, dirty, span, left), dirty_right = dirty_part(all, dirty, run + units, right);
+    size_t dirty_left = hak_dirty_part(all, dirty, span, left), dirty_right = hak_dirty_part(all, dirty, run + units, right);
     *zero = dirty == dirty_left + dirty_right;
     hak_span_mark(run, units, kind);
     if (left != 0) insert(stock, span, left, dirty_left, stamp_ms);

@@ -56,14 +56,8 @@ static void set_limit(hak_cache_t *cache, unsigned c, uint32_t limit) {
     size_t size = hak_classes[c].size;
     cache->capacity_bytes += size * limit;
     cache->capacity_bytes -= size * bin->limit;
-    if (hak_class_is_wide(c)) cache->wide_bytes += size * limit - size * bin->limit;
     bin->room += (int32_t)limit - bin->limit;
     bin->limit = (uint16_t)limit;
-}
-
-/* A few wide blocks would take what many bins of small ones need: together they get half of an even share. */
-static bool starves_others(const hak_cache_t *cache, unsigned c, size_t more) {
-    return hak_class_is_wide(c) && cache->wide_bytes + more > hak_budget_even_share() / 2;
 }
 
 /* The bin may hold twice as much from now on, if the budget allows. */
@@ -74,8 +68,8 @@ static void raise_limit(hak_cache_t *cache, unsigned c) {
     if (limit > high) limit = high;
     if (limit <= bin->limit) return;
     size_t more = (size_t)(limit - bin->limit) * hak_classes[c].size;
-    if (!starves_others(cache, c, more) && lease(cache, more)) set_limit(cache, c, limit);
-    else if (bin->limit < LEAST_BLOCKS && !hak_class_is_wide(c)) set_limit(cache, c, clamp(LEAST_BLOCKS, 1, high));
+    if (lease(cache, more)) set_limit(cache, c, limit);
+    else if (bin->limit < LEAST_BLOCKS) set_limit(cache, c, clamp(LEAST_BLOCKS, 1, high));
 }
 
 static void raise_if_warm(hak_cache_t *cache, unsigned c) {
@@ -85,7 +79,7 @@ static void raise_if_warm(hak_cache_t *cache, unsigned c) {
     bin->events = 1; /* not idle, and as many trips again before the next doubling */
 }
 
-static void note_event(hak_cache_t *cache, hak_bin_t *bin) {
+void hak_cache_note(hak_cache_t *cache, hak_bin_t *bin) {
     if (bin->events < UINT16_MAX) bin->events++;
     hak_store_relaxed(&cache->events, hak_load_relaxed(&cache->events) + 1);
 }
@@ -142,7 +136,7 @@ static hak_trip_t put_central(hak_cache_t *cache, unsigned c, hak_chain_t chain)
 static bool set_aside(hak_cache_t *cache, unsigned c) {
     hak_bin_t *bin = &cache->bins[c];
     size_t bytes = (uint32_t)(bin->limit - bin->room) * (size_t)hak_classes[c].size;
-    if (hak_class_is_wide(c) || !lease(cache, bytes)) return false;
+    if (!lease(cache, bytes)) return false;
     cache->spare_bytes += bytes;
     hak_chain_t chain = take_bin(bin);
     hak_batch_set_count(chain.head, chain.count);
@@ -152,6 +146,10 @@ static bool set_aside(hak_cache_t *cache, unsigned c) {
     hak_store_release(&cache->spares[c], chain.head);
     hak_preempt(HAK_AT_SWAPPED);
     return true;
+}
+
+hak_trip_t hak_cache_give_half(hak_cache_t *cache, unsigned c) {
+    return put_central(cache, c, take_cold_half(&cache->bins[c], c));
 }
 
 /* Makes room in a full bin. */
@@ -168,7 +166,7 @@ static hak_trip_t make_room(hak_cache_t *cache, unsigned c) {
 
 void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
     hak_bin_t *bin = &cache->bins[c];
-    note_event(cache, bin);
+    hak_cache_note(cache, bin);
     *trip = HAK_TRIP_SPARE;
     hak_chain_t chain = take_own_spare(cache, c);
     if (chain.count != 0) {
@@ -190,7 +188,7 @@ void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
 
 hak_trip_t hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block) {
     hak_bin_t *bin = &cache->bins[c];
-    note_event(cache, bin);
+    hak_cache_note(cache, bin);
     raise_if_warm(cache, c);
     hak_trip_t trip = bin->room <= 0 ? make_room(cache, c) : HAK_TRIP_SPARE;
     if (bin->limit == 0) {
@@ -220,6 +218,7 @@ void hak_cache_flush(hak_cache_t *cache) {
         set_limit(cache, c, 0);
     }
     cache->spare_bytes = 0;
+    hak_store_relaxed(&cache->wide_bytes, 0);
     return_lease(cache);
 }
 
@@ -234,7 +233,8 @@ void hak_cache_tick(hak_cache_t *cache, uint64_t stamp_ms) {
     cache->spare_bytes = 0;
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         hak_bin_t *bin = &cache->bins[c];
-        if (bin->limit != 0 && (bin->events == 0 || shrink)) {
+        bool idle = bin->events == 0 && (bin->limit != 0 || bin->head != NULL);
+        if (idle || (bin->limit != 0 && shrink)) {
             hak_central_settle(c, take_bin(bin), stamp_ms);
             hak_central_settle(c, take_spare(cache, c), stamp_ms);
             set_limit(cache, c, bin->limit / 2 < LEAST_BLOCKS ? 0 : bin->limit / 2u);
@@ -264,6 +264,7 @@ void hak_cache_abandon(hak_cache_t *cache) {
         set_limit(cache, c, 0);
     }
     cache->spare_bytes = 0;
+    hak_store_relaxed(&cache->wide_bytes, 0);
     return_lease(cache);
 }
 

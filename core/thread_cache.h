@@ -7,6 +7,8 @@
  * Limits start at nothing, double with each trip to the central store while the byte budget of all caches allows, and halve
  * when a bin is idle.
  *
+ * Bins of wide classes have no limit of their own, and count no room: wide.h.
+ *
  * Two bins always lack blocks for malloc and room for free: bin 0 (size 0, wrapped sizes; units that hold no block) and
  * HAK_CLASS_LARGE. hak_cache_empty is a cache of such bins alone, with which every thread starts. A push counts the room
  * down before it looks; where there was none, the slow path puts it back (hak_cache_put_room_back).
@@ -36,7 +38,8 @@ typedef struct hak_cache {
     /* Blocks in each spare, while it is there. Kept apart from the batch, which may be in use elsewhere when one looks. */
     _Atomic uint16_t spare_counts[HAK_CLASS_COUNT + 1];
     size_t capacity_bytes; /* what the bins may hold by their limits */
-    size_t wide_bytes;     /* of that, the wide classes' bins */
+    _Atomic size_t wide_bytes; /* what wide bins hold, at least: wide.h; others read it at ticks */
+    size_t wide_most;      /* what they may hold, when one last looked */
     size_t spare_bytes;    /* what the spares hold, or less if others took some since the last tick */
     size_t lease_bytes;    /* its part of the budget */
     _Atomic uint32_t events; /* trips to the central store, for others to see whether the thread is idle */
@@ -79,10 +82,15 @@ static inline void hak_call(hak_cache_t *cache, unsigned c, hak_call_t counter) 
 /* How far past its bin a call went. */
 typedef enum { HAK_TRIP_SPARE, HAK_TRIP_TRANSFER, HAK_TRIP_SLABS } hak_trip_t;
 
-/* A block of class `c`, whose bin is empty; NULL if there is no memory. */
+/* A block of class `c`, whose bin is empty; NULL if there is no memory. Of a wide class: wide.h. */
 void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip);
-/* Takes a block of class `c`, whose bin has no room. */
+/* Takes a block of class `c`, whose bin has no room; of a wide class: wide.h. */
 hak_trip_t hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block);
+
+/* Notes that a bin is in use. */
+void hak_cache_note(hak_cache_t *cache, hak_bin_t *bin);
+/* Gives the half of a bin that was freed longer ago to the central store, of a single block that. */
+hak_trip_t hak_cache_give_half(hak_cache_t *cache, unsigned c);
 
 /* Gives everything to the central store, and the lease back. */
 void hak_cache_flush(hak_cache_t *cache);

@@ -4,6 +4,7 @@
 #include "flow.h"
 #include "options.h"
 #include "os.h"
+#include "wide.h"
 
 enum {
     CALL_BUDGET_NS = 1000000, /* a call gives pages back for at most a millisecond */
@@ -28,6 +29,7 @@ static struct {
     _Atomic uint64_t next_ms;
     _Atomic uint32_t ticks, timed_ticks; /* of either kind; those that the clock made due */
     _Atomic size_t mark_units; /* in use at the last tick of either kind */
+    _Atomic size_t wide_units; /* that threads had in wide bins then, at most */
     _Atomic bool has_thread;
 } state HAK_ALIGNED(64);
 
@@ -50,10 +52,17 @@ static void visit_trap(hak_cache_t *cache, void *context) {
     hak_thread_set_trap(cache, true);
 }
 
+typedef struct idle_visit {
+    uint64_t stamp_ms;
+    size_t wide_bytes;
+} idle_visit_t;
+
 static void visit_idle(hak_cache_t *cache, void *context) {
+    idle_visit_t *visit = context;
     uint32_t events = hak_load_relaxed(&cache->events);
-    if (events == cache->events_seen) hak_cache_steal_spares(cache, *(uint64_t *)context);
+    if (events == cache->events_seen) hak_cache_steal_spares(cache, visit->stamp_ms);
     cache->events_seen = events;
+    visit->wide_bytes += hak_load_relaxed(&cache->wide_bytes);
 }
 
 static void visit_steal(hak_cache_t *cache, void *context) { hak_cache_steal_spares(cache, *(uint64_t *)context); }
@@ -62,14 +71,19 @@ static void visit_steal(hak_cache_t *cache, void *context) { hak_cache_steal_spa
 static void tick_own(hak_cache_t *cache, uint64_t stamp_ms) {
     uint32_t ticks = hak_load_relaxed(&state.ticks);
     if (cache == NULL || cache->ticks_seen == ticks) return;
-    if (cache->ticks_seen != 0) hak_cache_tick(cache, stamp_ms);
+    if (cache->ticks_seen != 0) {
+        hak_cache_tick(cache, stamp_ms);
+        hak_wide_count(cache);
+    }
     cache->ticks_seen = ticks;
 }
 
 /* Blocks that nobody used for a tick go to their slabs. */
 static void collect_idle(hak_cache_t *cache, uint64_t stamp_ms) {
     tick_own(cache, stamp_ms);
-    hak_thread_visit(visit_idle, &stamp_ms, false);
+    idle_visit_t visit = {stamp_ms, 0};
+    hak_thread_visit(visit_idle, &visit, false);
+    hak_store_relaxed(&state.wide_units, visit.wide_bytes >> HAK_UNIT_SHIFT);
     size_t idle_bytes = 0;
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         hak_central_age(c, false, stamp_ms);
@@ -99,7 +113,7 @@ static void tick(hak_cache_t *cache, uint64_t now_ms, uint64_t budget_ns) {
     if (due == 0) return; /* the process has just begun: nothing can be idle */
     collect_idle(cache, long_ago);
     uint64_t before_ms = before(now_ms, hak_options.purge_delay_ms);
-    hak_span_purge(retained_units(), before_ms, budget_ns);
+    hak_span_purge(retained_units() - hak_min(hak_load_relaxed(&state.wide_units), retained_units()), before_ms, budget_ns);
     if (!in_debt()) return;
     /* The budget was too short: the next slow path goes on. */
     if (hak_span_oldest() <= before_ms) hak_store_relaxed(&state.next_ms, now_ms + 1);

@@ -260,6 +260,41 @@ def test_the_core_follows_the_model_through_long_work(
     cores[flavour].close()
 
 
+def run_wide(both: LockStep, operations: int) -> None:
+    """Two threads hand each other buffers of 30,000 to 270,000 bytes, as time passes."""
+    choose = random.Random(5)
+    for number in range(operations):
+        thread = choose.randrange(2)
+        if len(both.blocks) < 60 * choose.random():
+            both.malloc(thread, [choose.randrange(30_000, 270_000) for _ in range(choose.randrange(1, 6))])
+        elif both.blocks:
+            first = choose.randrange(len(both.blocks))
+            both.free(thread, both.blocks[first : first + choose.randrange(1, 6)])
+        if choose.random() < 0.1:
+            both.wait(choose.randrange(1, 40))
+        if choose.random() < 0.003:
+            both.end(1)
+        if number % 10 == 0:
+            both.compare()
+
+
+@pytest.mark.parametrize(
+    "settings", [Settings(), Settings(retain=MIB, cache_limit=MIB)], ids=["default", "tight"]
+)
+@pytest.mark.parametrize("flavour", FLAVOUR_NAMES)
+def test_the_core_follows_the_model_through_wide_blocks(
+    flavour: str, settings: Settings, cores: dict[str, CoreProcess]
+) -> None:
+    both = LockStep(cores[flavour], settings, POLICIES[flavour])
+    run_wide(both, 800)
+    both.heap.check()
+    both.free(0, both.blocks)
+    both.trim(1, 0)
+    both.heap.check()
+    both.compare()
+    cores[flavour].close()
+
+
 def run_burst(both: LockStep, kept_of: int) -> None:
     """Two threads build and drop blocks but for a few; one then loops on a bin as time passes.
 

@@ -8,7 +8,7 @@ from hakmem.model.heap import Heap
 from hakmem.model.policy import MIB, Policy, Settings, World
 from hakmem.model.size_class import CLASSES, class_of
 from hakmem.model.thread_cache import ThreadCache
-from hakmem.spec.size_classes import MID_MAX_B, SIZE_CLASSES, TINY_MAX_B
+from hakmem.spec.size_classes import MID_MAX_B, SIZE_CLASSES, TINY_MAX_B, UNIT_B
 
 C = class_of(64)
 
@@ -196,3 +196,49 @@ def test_warm_trips_of_one_let_a_limit_grow_at_each_refill() -> None:
     heap = heap_with(replace(Policy(), warm_trips=1))
     allocate(heap, 0, 100)  # 16, 32 and 64 were carved
     assert cache_of(heap, 0).bins[C].limit == 64
+
+
+WIDE = class_of(5 * UNIT_B)
+
+
+def most_wide_b(heap: Heap, threads: int) -> int:
+    return heap.world.settings.retain // threads
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_wide_bins_hold_an_even_part_of_what_may_stay_unpurged(heap: Heap, threads: int) -> None:
+    for thread in range(threads):
+        cache_of(heap, thread)
+    sizes_b = [units * UNIT_B for units in range(3, 17) for _ in range(8)]
+    blocks = [heap.malloc(0, size_b) for size_b in sizes_b]
+    held = []
+    for block in blocks:
+        heap.free(0, block)
+        held.append(cache_of(heap, 0).wide.held_b)
+    assert most_wide_b(heap, threads) / 2 < max(held) <= most_wide_b(heap, threads)
+    heap.check()
+
+
+def test_nothing_wide_is_kept_where_nothing_may_stay_unpurged() -> None:
+    heap = heap_with(retain=0)
+    release(heap, 0, allocate(heap, 0, 4, 5 * UNIT_B))
+    assert cache_of(heap, 0).wide.held_b == 0
+
+
+def test_a_larger_wide_block_serves_where_the_own_bin_is_empty_but_none_that_is_much_longer(
+    heap: Heap,
+) -> None:
+    block = heap.malloc(0, 9 * UNIT_B)
+    heap.free(0, block)
+    assert heap.malloc(0, 5 * UNIT_B) != block
+    assert heap.malloc(0, 6 * UNIT_B) == block
+    assert heap.usable_size(block) == 9 * UNIT_B
+
+
+def test_a_wide_bin_that_nobody_uses_is_emptied_at_a_tick(heap: Heap) -> None:
+    release(heap, 0, allocate(heap, 0, 3, 5 * UNIT_B))
+    cache = cache_of(heap, 0)
+    cache.tick(0)
+    assert len(cache.bins[WIDE].blocks) == 3
+    cache.tick(0)
+    assert not cache.bins[WIDE].blocks

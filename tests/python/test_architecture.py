@@ -50,6 +50,7 @@ LAYERS = (
     "central",
     "budget",
     "thread_cache",
+    "wide",
     "thread",
     "flow",
     "upkeep",

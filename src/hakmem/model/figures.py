@@ -17,8 +17,8 @@ class ByteFigures:
     """Bytes of the whole heap.
 
     live: in live blocks, by block size; of these `large` in large blocks.
-    cached: in thread caches and transfer caches; of these `transfer` in transfer caches.
-    free: in slabs' lists, not carved yet, or in free spans.
+    cached: in thread caches, but for whole spans, and in transfer caches; of these `transfer` in the latter.
+    free: in slabs' lists, not carved yet, or in free spans, of which thread caches hold some.
     purged: of the free ones, in units that are known to be zero.
     unpurged: of the free ones, in free spans' units that are not.
     mapped: committed address space, and mappings outside the arena.
@@ -69,14 +69,15 @@ def byte_figures(heap: Heap) -> ByteFigures:
     )
     free_units = heap.pool.free_units + heap.stock.units
     dirty_units = heap.pool.dirty_units + heap.stock.dirty
+    wide = sum(cache.wide.held_b for cache in heap.threads)
     return ByteFigures(
         live=large + sum(entry.live_blocks * entry.size for entry in classes),
         large=large,
-        cached=sum(entry.cached_blocks * entry.size for entry in classes),
+        cached=sum(entry.cached_blocks * entry.size for entry in classes) - wide,
         transfer=sum(heap.centrals[c].transfer_blocks * SIZE_CLASSES[c].block_b for c in CLASSES),
-        free=free_units * UNIT_B + uncarved + sum(e.free_blocks * e.size for e in classes),
+        free=free_units * UNIT_B + wide + uncarved + sum(e.free_blocks * e.size for e in classes),
         purged=(free_units - dirty_units) * UNIT_B,
-        unpurged=dirty_units * UNIT_B,
+        unpurged=dirty_units * UNIT_B + wide,
         mapped=heap.arena.committed * UNIT_B + heap.large.outside_b,
     )
 

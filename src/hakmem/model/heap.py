@@ -14,6 +14,7 @@ from hakmem.model.size_class import (
     class_of,
     class_of_aligned,
     is_power_of_two,
+    is_wide,
 )
 from hakmem.model.span import Pool
 from hakmem.model.stock import Stock
@@ -139,6 +140,8 @@ class Heap:
         # Size 0 finds the bin 0, which is always empty, and so takes the slow path each time.
         is_slow = size_b == 0 or self.threads.takes_slow_path(thread)
         cache = self.threads.cache(thread)
+        if is_wide(c) and (serving := cache.wide.serving(c)) != c:
+            c, is_slow = serving, True
         entry = cache.bins[c]
         cache.calls[c]["allocations"] += 1
         address: int | None
@@ -149,7 +152,7 @@ class Heap:
                 cache.calls[c]["trapped"] += 1
                 self.upkeep.trapped_call(cache)
         else:
-            address, trip = cache.refill(c)
+            address, trip = cache.wide.refill(c) if is_wide(c) else cache.refill(c)
             self.upkeep.after_trip(cache, trip)
         return self._given(address, size_b)
 
@@ -177,7 +180,8 @@ class Heap:
                 cache.calls[c]["trapped"] += 1
                 self.upkeep.trapped_call(cache)
         else:
-            self.upkeep.after_trip(cache, cache.overflow(c, address))
+            keep = cache.wide.keep if is_wide(c) else cache.overflow
+            self.upkeep.after_trip(cache, keep(c, address))
 
     def _free_large(self, thread: Thread, address: int) -> None:
         in_arena = address < OUTSIDE

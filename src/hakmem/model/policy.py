@@ -83,6 +83,12 @@ class Policy:
     budget_thread_b: int = _mirrors("budget.c", "BUDGET_THREAD", 256 * KIB)
     budget_part: int = _mirrors("budget.c", "BUDGET_PART", 8)
 
+    # Wide bins: how much longer a block may be than what was asked for, and how much more goes where they
+    # hold too much.
+    wide_heap_part: int = _mirrors("wide.c", "UNPURGED_PART", 8)
+    larger_part: int = _mirrors("wide.c", "LARGER_PART", 2)
+    ease_part: int = _mirrors("wide.c", "EASE_PART", 4)
+
     # A small block that realloc lets grow by less than one part in so many gets one part in so many more.
     little_part: int = _mirrors("alloc.c", "LITTLE_PART", 8)
     room_part: int = _mirrors("alloc.c", "ROOM_PART", 4)

@@ -17,6 +17,7 @@ from hakmem.model.policy import World
 from hakmem.model.size_class import CLASSES, is_wide, round_up
 from hakmem.model.slab import Chain
 from hakmem.model.stock import Stock
+from hakmem.model.wide import WideBins
 from hakmem.spec.size_classes import SIZE_CLASSES, TINY_MAX_B, UNIT_B
 
 Centrals = dict[int, Central]
@@ -62,7 +63,11 @@ class Budget:
     @property
     def share_b(self) -> int:
         """An even share. Leases are first come, first served, and may exceed it while there is enough."""
-        return self.total_b // max(self.sharers, 1)
+        return self.share_of_b(self.total_b)
+
+    def share_of_b(self, total_b: int) -> int:
+        """The part of a total that one thread gets."""
+        return total_b // max(self.sharers, 1)
 
     def limit_b(self, lease_b: int) -> int:
         """What all leases together may be for one to be given out that makes a cache's `lease_b`."""
@@ -178,13 +183,14 @@ class ThreadCache:
         self.trapped = False
         self.watch = Watch()
         self.calls: dict[int, Counter[str]] = {c: Counter() for c in CLASSES}
+        self.wide = WideBins(self)
 
     # What calls do.
 
     def refill(self, c: int) -> tuple[int | None, Trip]:
         """A block of a class whose bin is empty; None: no memory."""
         entry = self.bins[c]
-        self._note_event(entry)
+        self.note_event(entry)
         trip = Trip.SPARE
         if not entry.spare:
             self._raise_if_warm(c)
@@ -201,10 +207,19 @@ class ThreadCache:
         entry.blocks = chain[1:]
         return chain[0], trip
 
+    @property
+    def no_trip(self) -> Trip:
+        """The trip of a call that went no further than the cache."""
+        return Trip.SPARE
+
+    def give_half(self, c: int) -> Trip:
+        """Gives the half of a bin that was freed longer ago to the central store."""
+        return self._put(c, self.bins[c].take_cold_half())
+
     def overflow(self, c: int, address: int) -> Trip:
         """Takes a block of a class whose bin has no room."""
         entry = self.bins[c]
-        self._note_event(entry)
+        self.note_event(entry)
         self._raise_if_warm(c)
         trip = self._make_room(c) if len(entry.blocks) >= entry.limit else Trip.SPARE
         if entry.limit:
@@ -223,13 +238,15 @@ class ThreadCache:
             self.centrals[c].put(entry.take_spare())
             entry.limit = 0
         self.spare_b = 0
+        self.wide.bytes_b = 0
         self._return_lease()
 
     def tick(self, stamp_ms: int) -> None:
         """Empties and halves bins without a trip since the last tick; all, if others need the budget."""
         shrink = self.budget.is_scarce and self.lease_b > self.budget.share_b
         for c, entry in self.bins.items():
-            if entry.limit and (shrink or not entry.events):
+            is_idle = not entry.events and (entry.limit or entry.blocks)
+            if is_idle or (entry.limit and shrink):
                 self.centrals[c].settle(entry.take_blocks(), stamp_ms)
                 self.centrals[c].settle(entry.take_spare(), stamp_ms)
                 half = entry.limit // 2
@@ -261,7 +278,7 @@ class ThreadCache:
         """Makes the whole list the spare, if the budget has room for one."""
         entry = self.bins[c]
         bytes_b = len(entry.blocks) * SIZE_CLASSES[c].block_b
-        if is_wide(c) or not self._lease(bytes_b):
+        if not self._lease(bytes_b):
             return False
         self.spare_b += bytes_b
         entry.spare = entry.take_blocks()
@@ -273,7 +290,7 @@ class ThreadCache:
         trip = Trip.SPARE
         scarce = not self._set_aside(c)
         if scarce:
-            trip = self._put(c, self.bins[c].take_cold_half())
+            trip = self.give_half(c)
         if old:
             trip = max(trip, self._put(c, old))
             if not scarce:
@@ -307,7 +324,7 @@ class ThreadCache:
     def _raise_if_warm(self, c: int) -> None:
         """At the bin's first trip and after some more; were it earlier, memory would be carved too early."""
         entry = self.bins[c]
-        if entry.limit == 0 or entry.events >= self.policy.warm_trips:
+        if not is_wide(c) and (entry.limit == 0 or entry.events >= self.policy.warm_trips):
             self._raise_limit(c)
             entry.events = 1
 
@@ -319,15 +336,10 @@ class ThreadCache:
         if limit <= entry.limit:
             return
         more_b = (limit - entry.limit) * SIZE_CLASSES[c].block_b
-        if not self._starves_others(c, more_b) and self._lease(more_b):
+        if self._lease(more_b):
             entry.limit = limit
-        elif entry.limit < self.policy.least_blocks and not is_wide(c):
+        elif entry.limit < self.policy.least_blocks:
             entry.limit = min(self.policy.least_blocks, most)
-
-    def _starves_others(self, c: int, more_b: int) -> bool:
-        """A few wide blocks would take what many bins need: together they get half of an even share."""
-        wide_b = sum(entry.limit * SIZE_CLASSES[n].block_b for n, entry in self.bins.items() if is_wide(n))
-        return is_wide(c) and wide_b + more_b > self.budget.share_b // 2
 
     def _lease(self, more_b: int) -> bool:
         needed_b = self.capacity_b + self.spare_b + more_b
@@ -346,7 +358,8 @@ class ThreadCache:
             self.budget.leased_b -= self.lease_b - needed_b
             self.lease_b = needed_b
 
-    def _note_event(self, entry: Bin) -> None:
+    def note_event(self, entry: Bin) -> None:
+        """The bin is in use."""
         entry.events += 1
         self.events += 1
 
@@ -365,4 +378,5 @@ class ThreadCache:
         """Raises InvariantError unless every limit is in its range."""
         for c, entry in self.bins.items():
             require(entry.limit <= self.limit_most(c), f"class {c}: limit {entry.limit} is too large")
-            require(entry.limit > 0 or not entry.blocks, f"class {c}: blocks in a bin without a limit")
+            require(entry.limit > 0 or is_wide(c) or not entry.blocks, f"class {c}: a bin without a limit")
+        self.wide.check()

@@ -123,11 +123,14 @@ SWAPS: Final[tuple[Counter, ...]] = (
 BYTE_FIGURES: Final[tuple[Counter, ...]] = (
     Counter("live", "bytes of live blocks, each counted with its block size"),
     Counter("large", "of the live ones, those in large blocks"),
-    Counter("cached", "bytes of free blocks in thread caches and transfer caches"),
+    Counter("cached", "bytes of free blocks in thread caches, up to 32 KiB each, and in transfer caches"),
     Counter("transfer", "of the cached ones, those in transfer caches"),
     Counter("free", "bytes of free blocks in slabs, of slabs not carved yet, and of free spans"),
     Counter("purged", "of the free ones, those with no pages behind them"),
-    Counter("unpurged", "of the free ones, those in free spans with pages behind them"),
+    Counter(
+        "unpurged",
+        "of the free ones, those in free spans with pages behind them, and longer blocks in thread caches",
+    ),
     Counter("overdue", "of the unpurged ones, those that have been free for the purge delay and a tick"),
     Counter("mapped", "bytes that the process may use: committed superslabs and direct mappings"),
     Counter("metadata", "bytes mapped for page map and descriptors; resident only where the heap is"),
