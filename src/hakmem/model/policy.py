@@ -77,7 +77,7 @@ class Policy:
     least_blocks: int = _mirrors("thread_cache.c", "LEAST_BLOCKS", 2)
     warm_trips: int = _mirrors("thread_cache.c", "WARM_TRIPS", 8)
     bin_b: int = _mirrors("thread_cache.c", "bin_bytes_max", 128 * KIB)
-    first_part: int = _mirrors("thread_cache.c", "FIRST_PART", 64)
+    first_part: int = _mirrors("thread_cache.c", "FIRST_PART", 128)
     lease_b: int = _mirrors("thread_cache.c", "LEASE_BYTES", 16 * KIB)
     budget_least_b: int = _mirrors("budget.c", "BUDGET_LEAST", 2 * MIB)
     budget_thread_b: int = _mirrors("budget.c", "BUDGET_THREAD", 256 * KIB)

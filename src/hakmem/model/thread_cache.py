@@ -302,7 +302,11 @@ class ThreadCache:
         """The first limit of a class."""
         cold_b = min(self.policy.cold_b, self.budget.share_b // self.policy.first_part)
         by_bytes = cold_b // SIZE_CLASSES[c].block_b
-        return min(max(by_bytes, self.policy.least_blocks), self.policy.cold_blocks)
+        return min(max(by_bytes, self.limit_least(c)), self.policy.cold_blocks)
+
+    def limit_least(self, c: int) -> int:
+        """The least limit of a class that is used: one block where blocks are large."""
+        return 1 if SIZE_CLASSES[c].block_b > self.policy.cold_b else self.policy.least_blocks
 
     def _raise_if_warm(self, c: int) -> None:
         """At the bin's first trip and after some more; were it earlier, memory would be carved too early."""
@@ -321,8 +325,8 @@ class ThreadCache:
         more_b = (limit - entry.limit) * SIZE_CLASSES[c].block_b
         if not self._starves_others(c, more_b) and self._lease(more_b):
             entry.limit = limit
-        elif entry.limit < self.policy.least_blocks and not is_wide(c):
-            entry.limit = min(self.policy.least_blocks, most)
+        elif entry.limit < self.limit_least(c) and not is_wide(c):
+            entry.limit = min(self.limit_least(c), most)
 
     def _starves_others(self, c: int, more_b: int) -> bool:
         """A few wide blocks would take what many bins need: together they get half of an even share."""
