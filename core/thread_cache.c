@@ -11,6 +11,7 @@ enum {
     LEAST_BLOCKS = 2,            /* but one where a block is larger than COLD_BYTES */
     WARM_TRIPS = 8,              /* trips after which a bin is warm; were it earlier, memory would be carved before its time */
     FIRST_PART = 128,            /* of a cache's even share, a bin's first limit takes one part in so many at most */
+    BIN_BLOCKS = 6,              /* what a bin may hold at least, however large its blocks, if the budget allows */
     LEASE_BYTES = 16 * 1024,     /* what a cache takes from the budget at once */
 };
 
@@ -42,7 +43,7 @@ static uint32_t clamp(size_t value, uint32_t low, uint32_t high) {
 
 static uint32_t limit_max(unsigned c) {
     uint32_t blocks = (uint32_t)hak_options.cache_blocks;
-    return clamp(bin_bytes_max / hak_classes[c].size, blocks < 4 ? blocks : 4, blocks);
+    return clamp(bin_bytes_max / hak_classes[c].size, blocks < BIN_BLOCKS ? blocks : BIN_BLOCKS, blocks);
 }
 
 static uint32_t limit_least(unsigned c) { return hak_classes[c].size > COLD_BYTES ? 1 : LEAST_BLOCKS; }

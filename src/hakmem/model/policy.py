@@ -76,6 +76,7 @@ class Policy:
     cold_b: int = _mirrors("thread_cache.c", "COLD_BYTES", 8 * KIB)
     least_blocks: int = _mirrors("thread_cache.c", "LEAST_BLOCKS", 2)
     warm_trips: int = _mirrors("thread_cache.c", "WARM_TRIPS", 8)
+    bin_blocks: int = _mirrors("thread_cache.c", "BIN_BLOCKS", 6)
     bin_b: int = _mirrors("thread_cache.c", "bin_bytes_max", 128 * KIB)
     first_part: int = _mirrors("thread_cache.c", "FIRST_PART", 128)
     lease_b: int = _mirrors("thread_cache.c", "LEASE_BYTES", 16 * KIB)
