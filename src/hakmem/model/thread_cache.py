@@ -294,7 +294,7 @@ class ThreadCache:
         return sum(entry.limit * SIZE_CLASSES[c].block_b for c, entry in self.bins.items())
 
     def limit_most(self, c: int) -> int:
-        """The largest limit: `cache_blocks`, less where that exceeds `bin_b`, but a few blocks where allowed."""
+        """The largest limit: `cache_blocks`, less where that exceeds `bin_b`, but a few where allowed."""
         most = self.settings.cache_blocks
         return min(max(self.policy.bin_b // SIZE_CLASSES[c].block_b, min(most, self.policy.bin_blocks)), most)
 
