@@ -110,16 +110,21 @@ static HAK_NOINLINE void *alloc_slow(size_t size) {
     return given(large_alloc(size, 1, &zero));
 }
 
-/* Pops the bin at `offset`, or goes the slow way. */
-static inline void *alloc_from(size_t offset, size_t size) {
+/* NULL if the bin at `offset` is empty. */
+static inline void *pop_from(size_t offset) {
     hak_cache_t *cache = hak_thread_fast();
     void *block = pop(hak_bin_at(cache, offset));
-    if (HAK_UNLIKELY(block == NULL)) return alloc_slow(size);
-    if (HAK_COUNT) {
+    if (HAK_COUNT && block != NULL) {
         hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_allocations);
         hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_malloc_hits);
     }
     return block;
+}
+
+/* Pops the bin at `offset`, or goes the slow way. */
+static inline void *alloc_from(size_t offset, size_t size) {
+    void *block = pop_from(offset);
+    return HAK_LIKELY(block != NULL) ? block : alloc_slow(size);
 }
 
 /* Above 1 KiB. */
@@ -282,19 +287,24 @@ static HAK_NOINLINE void release_slow(void *block, hak_bin_t *bin) {
     if (block != NULL) release_found(block);
 }
 
+/* Pushes on the bin at `offset`, or goes the slow way. */
+static inline void release_to(hak_cache_t *cache, size_t offset, void *block) {
+    hak_bin_t *bin = hak_bin_at(cache, offset);
+    if (HAK_UNLIKELY(!push(bin, block))) {
+        release_slow(block, bin);
+    } else if (HAK_COUNT) {
+        hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_frees);
+        hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_free_fast);
+    }
+}
+
 static inline void release_inline(void *block) {
     uintptr_t base = hak_arena_base();
     size_t distance = (uintptr_t)block - base;
     if (!HAK_DEBUG && HAK_LIKELY(distance < hak_read_hot(&hak_arena.size))) {
         hak_cache_t *cache = hak_thread_fast();
         size_t offset = hak_load_relaxed((hak_page_map_entry_t *)(base - HAK_PAGE_MAP_SPAN) + (distance >> HAK_UNIT_SHIFT));
-        hak_bin_t *bin = hak_bin_at(cache, offset);
-        if (HAK_UNLIKELY(!push(bin, block))) {
-            release_slow(block, bin);
-        } else if (HAK_COUNT) {
-            hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_frees);
-            hak_call(cache, (unsigned)(offset / HAK_BLOCK_ALIGN), HAK_CALL_free_fast);
-        }
+        release_to(cache, offset, block);
         return;
     }
     release_slow(block, NULL);
@@ -380,21 +390,32 @@ void *hak_alloc_zero(size_t count, size_t size) {
     return block;
 }
 
-void *hak_alloc_aligned(size_t alignment, size_t size) {
+/* A class whose size is a multiple of the alignment has aligned blocks, since slabs start at units. */
+static HAK_NOINLINE void *aligned_slow(size_t alignment, size_t size) {
     if (alignment <= HAK_BLOCK_ALIGN) return hak_alloc(size);
     if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX) return no_memory();
-    /* A class whose size is a multiple of the alignment has aligned blocks, since slabs start at units. */
     size_t least = HAK_SECURE ? size + HAK_CANARY : hak_max(size, 1);
     size_t rounded = hak_round_up(least, alignment);
     if (alignment <= HAK_UNIT_SIZE && rounded <= HAK_WIDE_MAX) {
         unsigned c = hak_class_of(rounded);
-        while (c < HAK_CLASS_COUNT && hak_classes[c].size % alignment != 0) c++;
+        while (c < HAK_CLASS_COUNT && (hak_classes[c].size & (alignment - 1)) != 0) c++;
         if (c < HAK_CLASS_COUNT && HAK_SECURE) return checked_alloc_roomy(c, size);
         if (c < HAK_CLASS_COUNT) return alloc_inline(hak_classes[c].size);
     }
     bool zero;
     if (HAK_SECURE) return checked_large(size, alignment, &zero);
     return given(large_alloc(hak_max(size, 1), alignment, &zero));
+}
+
+/* Every multiple of 16 up to 1 KiB is a class. Size 0, and what wraps to it, finds bin 0, which is always empty. */
+void *hak_alloc_aligned_fast(size_t alignment, size_t size) {
+    size_t mask = (alignment - 1) | (HAK_BLOCK_ALIGN - 1), offset = (size + mask) & ~mask;
+    return HAK_SECURE || HAK_DEBUG || HAK_UNLIKELY(offset > HAK_TINY_MAX) ? NULL : pop_from(offset);
+}
+
+void *hak_alloc_aligned(size_t alignment, size_t size) {
+    void *block = hak_alloc_aligned_fast(alignment, size);
+    return HAK_LIKELY(block != NULL) ? block : aligned_slow(alignment, size);
 }
 
 /* Size of a live block of the arena; ends the process if it is none. */
@@ -490,7 +511,7 @@ static void *checked_resize(void *block, size_t size) {
     return fresh;
 }
 
-void *hak_resize(void *block, size_t size) {
+static HAK_NOINLINE void *resize_slow(void *block, size_t size) {
     if (block == NULL) return hak_alloc(size);
     if (size == 0) {
         hak_release(block);
@@ -506,6 +527,31 @@ void *hak_resize(void *block, size_t size) {
     /* A block that stays at least half full stays where it is. */
     if (size <= old_size && size >= old_size / 2 && !hak_sampled_holds(block)) return block;
     return resize_by_copy(block, old_size, with_room_to_grow(old_size, size));
+}
+
+/* A block of a slab whose bin is at `offset`, to one that the cache has. */
+static HAK_NOINLINE void *resize_move(void *block, size_t offset, size_t old_size, size_t size) {
+    size_t roomy = with_room_to_grow(old_size, size);
+    if (HAK_UNLIKELY(roomy - 1 >= HAK_MID_MAX)) return resize_slow(block, size); /* 0, or no size of a slab's */
+    size_t place = roomy <= HAK_TINY_MAX ? hak_round_up(roomy, HAK_BLOCK_ALIGN) : hak_class_of_mid(roomy) * sizeof(hak_bin_t);
+    void *fresh = pop_from(place);
+    if (HAK_UNLIKELY(fresh == NULL)) return resize_slow(block, size);
+    memcpy(fresh, block, hak_min(old_size, size));
+    release_to(hak_thread_fast(), offset, block);
+    return fresh;
+}
+
+/* The commonest, a block of a slab, without a second look at the page map. */
+void *hak_resize(void *block, size_t size) {
+    uintptr_t base = hak_arena_base();
+    size_t distance = (uintptr_t)block - base;
+    if (HAK_SECURE || HAK_DEBUG || HAK_UNLIKELY(distance >= hak_read_hot(&hak_arena.size))) return resize_slow(block, size);
+    size_t offset = hak_load_relaxed((hak_page_map_entry_t *)(base - HAK_PAGE_MAP_SPAN) + (distance >> HAK_UNIT_SHIFT));
+    unsigned c = (unsigned)(offset / HAK_BLOCK_ALIGN);
+    if (HAK_UNLIKELY(c - 1 >= HAK_CLASS_LARGE - 1)) return resize_slow(block, size); /* large, or no block */
+    size_t old_size = hak_classes[c].size;
+    if (size <= old_size && size >= old_size / 2) return block; /* at least half full */
+    return resize_move(block, offset, old_size, size);
 }
 
 void *hak_resize_array(void *block, size_t count, size_t size) {

@@ -16,6 +16,8 @@ void *hak_resize(void *block, size_t size);
 void *hak_resize_array(void *block, size_t count, size_t size);
 /* `alignment` is a power of two. */
 void *hak_alloc_aligned(size_t alignment, size_t size);
+/* The same from the thread's own bin; NULL, and errno kept, if that has none. */
+void *hak_alloc_aligned_fast(size_t alignment, size_t size);
 /* Bytes that may be used at a live block; 0 for NULL. */
 size_t hak_size(const void *block);
 /* True for the start of a live block alone. A slow look. */

@@ -27,11 +27,18 @@ static void *aligned_door(size_t alignment, size_t size, hak_door_t door) {
     return hak_checking() ? hak_checked_alloc(size, alignment, door) : hak_alloc_aligned(alignment, size);
 }
 
-HAK_EXPORT int hak_posix_memalign(void **result, size_t alignment, size_t size) {
-    if (!hak_is_power_of_two(alignment) || alignment % sizeof(void *) != 0) return EINVAL;
+/* posix_memalign does not set errno. */
+static HAK_NOINLINE void *memalign_quietly(size_t alignment, size_t size) {
     int saved = errno;
     void *block = aligned_door(alignment, size, HAK_DOOR_posix_memalign);
     errno = saved;
+    return block;
+}
+
+HAK_EXPORT int hak_posix_memalign(void **result, size_t alignment, size_t size) {
+    if (!hak_is_power_of_two(alignment) || alignment % sizeof(void *) != 0) return EINVAL;
+    void *block = hak_checking() ? NULL : hak_alloc_aligned_fast(alignment, size);
+    if (HAK_UNLIKELY(block == NULL)) block = memalign_quietly(alignment, size);
     if (block == NULL) return ENOMEM;
     *result = block;
     return 0;

@@ -8,9 +8,10 @@
 enum {
     COLD_BLOCKS = 16,
     COLD_BYTES = 8 * 1024,
-    LEAST_BLOCKS = 2,
+    LEAST_BLOCKS = 2,            /* but one where a block is larger than COLD_BYTES */
     WARM_TRIPS = 8,              /* trips after which a bin is warm; were it earlier, memory would be carved before its time */
-    FIRST_PART = 64,             /* of a cache's even share, a bin's first limit takes one part in so many at most */
+    FIRST_PART = 128,            /* of a cache's even share, a bin's first limit takes one part in so many at most */
+    BIN_BLOCKS = 6,              /* what a bin may hold at least, however large its blocks, if the budget allows */
     LEASE_BYTES = 16 * 1024,     /* what a cache takes from the budget at once */
 };
 
@@ -42,13 +43,15 @@ static uint32_t clamp(size_t value, uint32_t low, uint32_t high) {
 
 static uint32_t limit_max(unsigned c) {
     uint32_t blocks = (uint32_t)hak_options.cache_blocks;
-    return clamp(bin_bytes_max / hak_classes[c].size, blocks < 4 ? blocks : 4, blocks);
+    return clamp(bin_bytes_max / hak_classes[c].size, blocks < BIN_BLOCKS ? blocks : BIN_BLOCKS, blocks);
 }
+
+static uint32_t limit_least(unsigned c) { return hak_classes[c].size > COLD_BYTES ? 1 : LEAST_BLOCKS; }
 
 /* The first limit of a class. */
 static uint32_t limit_cold(unsigned c) {
     size_t bytes = hak_min(COLD_BYTES, hak_budget_even_share() / FIRST_PART);
-    return clamp(bytes / hak_classes[c].size, LEAST_BLOCKS, COLD_BLOCKS);
+    return clamp(bytes / hak_classes[c].size, limit_least(c), COLD_BLOCKS);
 }
 
 static void set_limit(hak_cache_t *cache, unsigned c, uint32_t limit) {
@@ -69,7 +72,7 @@ static void raise_limit(hak_cache_t *cache, unsigned c) {
     if (limit <= bin->limit) return;
     size_t more = (size_t)(limit - bin->limit) * hak_classes[c].size;
     if (lease(cache, more)) set_limit(cache, c, limit);
-    else if (bin->limit < LEAST_BLOCKS) set_limit(cache, c, clamp(LEAST_BLOCKS, 1, high));
+    else if (bin->limit < limit_least(c)) set_limit(cache, c, clamp(limit_least(c), 1, high));
 }
 
 static void raise_if_warm(hak_cache_t *cache, unsigned c) {

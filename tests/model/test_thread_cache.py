@@ -91,7 +91,7 @@ def test_no_limit_exceeds_the_setting_or_the_bytes_of_a_bin(cache_blocks: int) -
     for c in CLASSES:
         most = cache.limit_most(c)
         assert 1 <= most <= cache_blocks
-        assert most * SIZE_CLASSES[c].block_b <= cache.policy.bin_b or most <= 4
+        assert most * SIZE_CLASSES[c].block_b <= cache.policy.bin_b or most <= cache.policy.bin_blocks
 
 
 def test_without_a_budget_a_bin_keeps_a_few_blocks_and_no_spare() -> None:
