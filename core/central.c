@@ -178,20 +178,21 @@ void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
     pile_t piles[PILES] = {{0, {NULL, 0}, NULL}};
     void *block = chain.head;
     /* The slab of the block before, and what was carved of it. If this block lies there too, the slab was never retired: a block
-     * that is still to come pins it. */
+     * that is still to come pins it. Its pile is where it was. */
     size_t slab = 0, bytes = 0;
+    pile_t *pile = piles;
     for (uint32_t i = 0; i < chain.count; i++) {
         size_t offset = (uintptr_t)block - (uintptr_t)hak_unit_address(slab);
         if (offset >= bytes || !hak_class_is_start(c, offset)) {
             slab = checked_slab(c, block);
             bytes = (size_t)hak_slab_carved(hak_unit(slab)) * hak_classes[c].size;
+            pile = &piles[slab % PILES];
+            if (pile->slab != slab) {
+                push_pile(c, pile, stamp_ms);
+                *pile = (pile_t){slab, {NULL, 0}, block};
+            }
         }
         void *next = hak_next(block);
-        pile_t *pile = &piles[slab % PILES];
-        if (pile->slab != slab) {
-            push_pile(c, pile, stamp_ms);
-            *pile = (pile_t){slab, {NULL, 0}, block};
-        }
         hak_set_next(block, pile->chain.head);
         pile->chain.head = block;
         pile->chain.count++;
