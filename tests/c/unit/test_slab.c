@@ -53,6 +53,19 @@ static void every_class_is_carved_to_its_capacity_without_overlap(void) {
     }
 }
 
+static void a_piece_is_one_block_or_as_long_as_was_asked_for(void) {
+    static const uint32_t lengths[] = {HAK_CARVE_BYTES, HAK_CARVE_BYTES_MAX};
+    open_arena();
+    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
+        for (int i = 0; i < 2; i++) {
+            size_t size = hak_classes[c].size;
+            hak_chain_t chain = hak_slab_carve(hak_slab_make(c), UINT32_MAX, lengths[i]);
+            CHECK_EQUAL(chain.count, hak_min(hak_max(lengths[i] / size, 1), hak_classes[c].capacity));
+            CHECK(hak_next(tail_of(chain)) == NULL);
+        }
+    }
+}
+
 static void the_start_of_a_carved_block_is_one_and_nothing_else(void) {
     open_arena();
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
@@ -192,7 +205,7 @@ static void blocks_that_circulate_between_threads_are_all_there_at_the_end(void)
     }
 }
 
-CHECK_MAIN(CASE(every_class_is_carved_to_its_capacity_without_overlap),
+CHECK_MAIN(CASE(every_class_is_carved_to_its_capacity_without_overlap), CASE(a_piece_is_one_block_or_as_long_as_was_asked_for),
            CASE(the_start_of_a_carved_block_is_one_and_nothing_else), CASE(what_was_not_carved_was_not_touched),
            CASE(a_push_tells_when_to_look_again), CASE(more_free_blocks_than_were_carved_end_the_process),
            CASE(a_retired_slab_leaves_no_trace), CASE(blocks_that_circulate_between_threads_are_all_there_at_the_end))
