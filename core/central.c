@@ -5,6 +5,7 @@
 enum {
     LOOK_MAX = 8,     /* slabs that one refill inspects */
     PILES = 16,       /* slabs whose blocks are gathered before they are pushed; a power of two */
+    GROWN_SLABS = 8,  /* a class with so many slabs soon uses what is carved for it */
 };
 
 #define HAK_CLASS_FIGURE(id, text) _Atomic uint64_t id;
@@ -121,14 +122,16 @@ static size_t fullest(const central_t *central) {
 
 static hak_chain_t carve(central_t *central, unsigned c, uint32_t most, hak_source_t *source) {
     hak_chain_t chain = {NULL, 0};
-    if (central->current != 0) chain = hak_slab_carve(central->current, most);
+    uint64_t slabs = hak_load_relaxed(&central->figures.slabs_made) - hak_load_relaxed(&central->figures.slabs_retired);
+    uint32_t bytes = slabs >= GROWN_SLABS ? HAK_CARVE_BYTES_MAX : HAK_CARVE_BYTES;
+    if (central->current != 0) chain = hak_slab_carve(central->current, most, bytes);
     if (chain.count != 0) return chain;
     drop_current(central, c, 0);
     central->current = (uint32_t)hak_slab_make(c);
     if (central->current == 0) return chain;
     hak_figure_add(&central->figures.slabs_made, 1);
     *source = HAK_FROM_SPAN;
-    return hak_slab_carve(central->current, most);
+    return hak_slab_carve(central->current, most, bytes);
 }
 
 /* What the slabs have; from a new one only if nothing else is there. */
@@ -174,14 +177,22 @@ static void push_pile(unsigned c, pile_t *pile, uint64_t stamp_ms) {
 void hak_central_push(unsigned c, hak_chain_t chain, uint64_t stamp_ms) {
     pile_t piles[PILES] = {{0, {NULL, 0}, NULL}};
     void *block = chain.head;
+    /* The slab of the block before, and what was carved of it. If this block lies there too, the slab was never retired: a block
+     * that is still to come pins it. Its pile is where it was. */
+    size_t slab = 0, bytes = 0;
+    pile_t *pile = piles;
     for (uint32_t i = 0; i < chain.count; i++) {
-        size_t slab = checked_slab(c, block);
-        void *next = hak_next(block);
-        pile_t *pile = &piles[slab % PILES];
-        if (pile->slab != slab) {
-            push_pile(c, pile, stamp_ms);
-            *pile = (pile_t){slab, {NULL, 0}, block};
+        size_t offset = (uintptr_t)block - (uintptr_t)hak_unit_address(slab);
+        if (offset >= bytes || !hak_class_is_start(c, offset)) {
+            slab = checked_slab(c, block);
+            bytes = (size_t)hak_slab_carved(hak_unit(slab)) * hak_classes[c].size;
+            pile = &piles[slab % PILES];
+            if (pile->slab != slab) {
+                push_pile(c, pile, stamp_ms);
+                *pile = (pile_t){slab, {NULL, 0}, block};
+            }
         }
+        void *next = hak_next(block);
         hak_set_next(block, pile->chain.head);
         pile->chain.head = block;
         pile->chain.count++;

@@ -50,4 +50,9 @@ static inline uint32_t hak_class_block_index(unsigned c, size_t offset) {
     return (uint32_t)((offset * hak_classes[c].reciprocal) >> 40);
 }
 
+/* True if `offset` of a slab of class `c` is the start of a block. */
+static inline bool hak_class_is_start(unsigned c, size_t offset) {
+    return hak_class_block_index(c, offset) * (size_t)hak_classes[c].size == offset;
+}
+
 #endif

@@ -57,12 +57,12 @@ static uint32_t turn_of(unsigned c, uint32_t count) {
     return c * TURN_BYTES % HAK_CARVE_BYTES / hak_classes[c].size % count;
 }
 
-hak_chain_t hak_slab_carve(size_t unit, uint32_t most) {
+hak_chain_t hak_slab_carve(size_t unit, uint32_t most, uint32_t bytes) {
     hak_unit_t *slab = hak_unit(unit);
     unsigned c = hak_load_relaxed(&slab->class);
     const hak_class_t *class = &hak_classes[c];
     uint32_t carved = hak_slab_carved(slab);
-    uint32_t step = class->size < HAK_CARVE_BYTES ? HAK_CARVE_BYTES / class->size : 1;
+    uint32_t step = class->size < bytes ? bytes / class->size : 1;
     uint32_t count = (uint32_t)hak_min(hak_min(most, step), class->capacity - carved);
     if (count == 0) return (hak_chain_t){NULL, 0};
     char *first = (char *)hak_unit_address(unit) + (size_t)carved * class->size;

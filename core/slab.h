@@ -17,6 +17,7 @@
 enum {
     HAK_SLAB_COUNT_SHIFT = 16,
     HAK_CARVE_BYTES = 4096, /* what is carved at a time, if blocks are smaller */
+    HAK_CARVE_BYTES_MAX = 16384, /* the same for a class that has grown (central.c) */
 };
 
 static inline uint32_t hak_slab_count_of(uint32_t word) { return word >> HAK_SLAB_COUNT_SHIFT; }
@@ -40,8 +41,9 @@ void hak_slab_retire(size_t unit, uint64_t stamp_ms);
 /* True if `block` is the start of a block of the slab. */
 bool hak_slab_is_block(size_t slab, const void *block);
 
-/* Cuts up to `most` new blocks, linked in order of address from one in their midst on, and around. Under the class lock. */
-hak_chain_t hak_slab_carve(size_t slab, uint32_t most);
+/* Cuts up to `most` new blocks, and one or at most `bytes`, linked in order of address from one in their midst on, and around.
+ * Under the class lock. */
+hak_chain_t hak_slab_carve(size_t slab, uint32_t most, uint32_t bytes);
 
 /* Takes the whole list. Under the class lock. */
 hak_chain_t hak_slab_take(size_t slab);

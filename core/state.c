@@ -4,7 +4,7 @@
 
 #include "callers.h"
 
-enum { CARVED_MAX = 4096 / HAK_BLOCK_ALIGN };
+enum { CARVED_MAX = 16384 / HAK_BLOCK_ALIGN }; /* HAK_CARVE_BYTES_MAX of slab.h */
 
 /* Steele and others, Fast splittable pseudorandom number generators, OOPSLA 2014: the finalizer. */
 static uint64_t mix(uint64_t x) {

@@ -61,6 +61,15 @@ def test_a_block_larger_than_a_piece_is_carved_alone() -> None:
     assert len(slab.carve(5, Policy())) == 1
 
 
+def test_a_class_that_has_grown_is_carved_in_larger_pieces(central: Central) -> None:
+    policy = Policy()
+    drain(central, policy.grown_slabs * BLOCKS)
+    assert central.counters["slabs_made"] == policy.grown_slabs
+    chain, source = central.get(100)
+    assert source is Source.SPAN
+    assert len(chain) == policy.carve_most_b // 1024 > STEP
+
+
 def test_only_starts_of_carved_blocks_are_blocks() -> None:
     slab = Slab(unit=1, number=CLASS)
     slab.carve(2, Policy())

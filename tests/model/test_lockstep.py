@@ -354,9 +354,15 @@ def test_a_heap_that_changes_its_sizes_takes_the_slabs_of_the_old_ones(
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("shard_least_b", 1 << 30), ("growth_part", 4), ("growth_least_units", 512)],
+    [
+        ("shard_least_b", 1 << 30),
+        ("growth_part", 4),
+        ("growth_least_units", 512),
+        ("grown_slabs", 9),
+        ("carve_most_b", 8192),
+    ],
 )
-def test_a_change_of_what_ends_a_phase_is_noticed(
+def test_a_change_of_how_phases_grow_and_end_is_noticed(
     name: str, value: int, cores: dict[str, CoreProcess]
 ) -> None:
     changes: dict[str, Any] = {name: value}

@@ -171,15 +171,17 @@ class Central:
         return chain
 
     def _carve(self, most: int) -> tuple[Chain, Source]:
+        slabs = self.counters["slabs_made"] - self.counters["slabs_retired"]
+        grown = slabs >= self.policy.grown_slabs
         if self.current is not None:
-            chain = self.current.carve(most, self.policy)
+            chain = self.current.carve(most, self.policy, grown=grown)
             if chain:
                 return chain, Source.SLAB
         self._drop_current(LONG_AGO)
         self.current = self._make()
         if self.current is None:
             return [], Source.SLAB
-        return self.current.carve(most, self.policy), Source.SPAN
+        return self.current.carve(most, self.policy, grown=grown), Source.SPAN
 
     def _make(self) -> Slab | None:
         units = SIZE_CLASSES[self.number].units

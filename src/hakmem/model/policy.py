@@ -59,8 +59,11 @@ class Policy:
     stock_show_part: int = _mirrors("stock.c", "SHOW_PART", 8)
     stock_runs: int = _mirrors("span.c", "RUNS_MAX", 32)
 
-    # Slabs: what is carved at a time, and how far from one class to the next its first block moves.
+    # Slabs: what is carved at a time, at first and for a class that has so many slabs, and how far from one
+    # class to the next its first block moves.
     carve_b: int = _mirrors("slab.h", "HAK_CARVE_BYTES", 4 * KIB)
+    carve_most_b: int = _mirrors("slab.h", "HAK_CARVE_BYTES_MAX", 16 * KIB)
+    grown_slabs: int = _mirrors("central.c", "GROWN_SLABS", 8)
     turn_b: int = _mirrors("slab.c", "TURN_BYTES", 13 * 64)
 
     # Central store: slabs looked at in a refill, slabs gathered before a push.

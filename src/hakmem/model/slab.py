@@ -53,9 +53,12 @@ class Slab:
         index, rest = divmod(address - self.unit * UNIT_B, self.size_class.block_b)
         return rest == 0 and 0 <= index < self.carved
 
-    def carve(self, most: int, policy: Policy) -> Chain:
-        """Cuts up to `most` new blocks, and one or at most `carve_b` bytes; none if the slab is used up."""
-        step = max(policy.carve_b // self.size_class.block_b, 1)
+    def carve(self, most: int, policy: Policy, *, grown: bool = False) -> Chain:
+        """Cuts up to `most` new blocks, and one or at most `carve_b` bytes; none if the slab is used up.
+
+        grown: the class has `grown_slabs` slabs, and up to `carve_most_b` bytes are cut.
+        """
+        step = max((policy.carve_most_b if grown else policy.carve_b) // self.size_class.block_b, 1)
         first = self.carved
         self.carved = min(first + min(most, step), self.size_class.blocks)
         blocks = [self.address(index) for index in range(first, self.carved)]

@@ -17,7 +17,7 @@ static void *tail_of(hak_chain_t chain) {
 static uint32_t carve_all(size_t slab, size_t size, unsigned char **blocks) {
     uint32_t count = 0;
     for (;;) {
-        hak_chain_t chain = hak_slab_carve(slab, 7);
+        hak_chain_t chain = hak_slab_carve(slab, 7, HAK_CARVE_BYTES);
         if (chain.count == 0) return count;
         CHECK_MOST(chain.count, 7);
         uint32_t before = count;
@@ -53,11 +53,24 @@ static void every_class_is_carved_to_its_capacity_without_overlap(void) {
     }
 }
 
+static void a_piece_is_one_block_or_as_long_as_was_asked_for(void) {
+    static const uint32_t lengths[] = {HAK_CARVE_BYTES, HAK_CARVE_BYTES_MAX};
+    open_arena();
+    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
+        for (int i = 0; i < 2; i++) {
+            size_t size = hak_classes[c].size;
+            hak_chain_t chain = hak_slab_carve(hak_slab_make(c), UINT32_MAX, lengths[i]);
+            CHECK_EQUAL(chain.count, hak_min(hak_max(lengths[i] / size, 1), hak_classes[c].capacity));
+            CHECK(hak_next(tail_of(chain)) == NULL);
+        }
+    }
+}
+
 static void the_start_of_a_carved_block_is_one_and_nothing_else(void) {
     open_arena();
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         size_t slab = hak_slab_make(c);
-        hak_chain_t chain = hak_slab_carve(slab, 5);
+        hak_chain_t chain = hak_slab_carve(slab, 5, HAK_CARVE_BYTES);
         const char *start = hak_unit_address(slab);
         for (size_t at = 0; at < hak_classes[c].units * HAK_UNIT_SIZE; at++) {
             bool is_block = at % hak_classes[c].size == 0 && at / hak_classes[c].size < chain.count;
@@ -72,7 +85,7 @@ static void what_was_not_carved_was_not_touched(void) {
     size_t probe = hak_stock_take(hak_classes[1].units, 1, HAK_UNIT_LARGE, &zero);
     hak_stock_give(probe, 0, 0);
     size_t slab = hak_slab_make(1);
-    uint32_t carved = hak_slab_carve(slab, 3).count;
+    uint32_t carved = hak_slab_carve(slab, 3, HAK_CARVE_BYTES).count;
     const char *bytes = hak_unit_address(slab);
     for (size_t i = carved * hak_classes[1].size; i < hak_classes[1].units * HAK_UNIT_SIZE; i++) CHECK_EQUAL(bytes[i], 0);
 }
@@ -80,7 +93,7 @@ static void what_was_not_carved_was_not_touched(void) {
 static void a_push_tells_when_to_look_again(void) {
     open_arena();
     size_t slab = hak_slab_make(10);
-    hak_chain_t all = hak_slab_carve(slab, 4);
+    hak_chain_t all = hak_slab_carve(slab, 4, HAK_CARVE_BYTES);
     CHECK_EQUAL(all.count, 4);
     void *blocks[4];
     for (int i = 0; i < 4; i++, all.head = hak_next(all.head)) blocks[i] = all.head;
@@ -101,7 +114,7 @@ static void push_too_many(void *argument) {
     (void)argument;
     open_arena();
     size_t slab = hak_slab_make(10);
-    hak_chain_t all = hak_slab_carve(slab, 4);
+    hak_chain_t all = hak_slab_carve(slab, 4, HAK_CARVE_BYTES);
     hak_slab_push(slab, all, tail_of(all));
     hak_slab_push(slab, (hak_chain_t){all.head, 1}, all.head);
 }
@@ -115,7 +128,7 @@ static void a_retired_slab_leaves_no_trace(void) {
     open_arena();
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         size_t slab = hak_slab_make(c);
-        hak_chain_t chain = hak_slab_carve(slab, 3);
+        hak_chain_t chain = hak_slab_carve(slab, 3, HAK_CARVE_BYTES);
         hak_slab_push(slab, chain, tail_of(chain));
         hak_slab_take(slab);
         hak_slab_retire(slab, 0);
@@ -154,7 +167,7 @@ static void blocks_that_circulate_between_threads_are_all_there_at_the_end(void)
     size_t slab = hak_slab_make(CLASS);
     uint32_t capacity = hak_classes[CLASS].capacity;
     hak_chain_t chain;
-    while ((chain = hak_slab_carve(slab, 64)).count != 0) hak_slab_push(slab, chain, tail_of(chain));
+    while ((chain = hak_slab_carve(slab, 64, HAK_CARVE_BYTES)).count != 0) hak_slab_push(slab, chain, tail_of(chain));
     static _Atomic(void *) inboxes[PUSHERS];
     static _Atomic bool stop;
     pthread_t threads[PUSHERS];
@@ -192,7 +205,7 @@ static void blocks_that_circulate_between_threads_are_all_there_at_the_end(void)
     }
 }
 
-CHECK_MAIN(CASE(every_class_is_carved_to_its_capacity_without_overlap),
+CHECK_MAIN(CASE(every_class_is_carved_to_its_capacity_without_overlap), CASE(a_piece_is_one_block_or_as_long_as_was_asked_for),
            CASE(the_start_of_a_carved_block_is_one_and_nothing_else), CASE(what_was_not_carved_was_not_touched),
            CASE(a_push_tells_when_to_look_again), CASE(more_free_blocks_than_were_carved_end_the_process),
            CASE(a_retired_slab_leaves_no_trace), CASE(blocks_that_circulate_between_threads_are_all_there_at_the_end))
