@@ -29,6 +29,7 @@
 #include "stock.c"
 #include "large.c"
 #include "slab.c"
+#include "look.c"
 #include "transfer.c"
 #include "central.c"
 #include "budget.c"
@@ -57,6 +58,7 @@
 #include "leaks.c"
 #include "checked.c"
 #endif
+#include "told.c"
 #include "stats.c"
 #include "cxx.c"
 #include "api.c"

@@ -1,5 +1,5 @@
 /* thread_cache.h -- a thread's own lists of free blocks: one bin a size class, and one spare batch behind each.
- * May use: base, bits, atomic, counters, diag, os, lock, options, size_class, arena, span, stock, slab, central, budget.
+ * May use: base, bits, atomic, counters, diag, os, lock, options, size_class, arena, span, stock, slab, look, central, budget.
  *
  * Bins belong to one thread. Spares are exchanged atomically, so that any thread may take an idle thread's spare.
  * A bin that reaches its limit moves whole to the spare, in O(1); only a second crossing goes to the central store. Where the
