@@ -6,18 +6,13 @@
 
 /* What an operator new of the program's own asks of malloc is its affair, while delete may still be this one's. */
 static bool has_new_of_its_own(void) {
-    extern void *_Znwm(size_t), *_Znam(size_t), *_ZnwmSt11align_val_t(size_t, size_t), *_ZnamSt11align_val_t(size_t, size_t);
-    const struct {
-        const char *name;
-        void *own;
-    } doors[] = {
-        {"_Znwm", (void *)_Znwm},
-        {"_Znam", (void *)_Znam},
-        {"_ZnwmSt11align_val_t", (void *)_ZnwmSt11align_val_t},
-        {"_ZnamSt11align_val_t", (void *)_ZnamSt11align_val_t},
-    };
+    static const char *const doors[] = {"_Znwm", "_Znam", "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t"};
+    void *program = dlopen(NULL, RTLD_LAZY); /* RTLD_DEFAULT begins with this library, which binds to itself first */
+    Dl_info own, found;
+    if (program == NULL || dladdr(__extension__(void *)has_new_of_its_own, &own) == 0) return true;
     for (size_t i = 0; i < sizeof doors / sizeof *doors; i++) {
-        if (dlsym(RTLD_DEFAULT, doors[i].name) != doors[i].own) return true;
+        void *door = dlsym(program, doors[i]);
+        if (door == NULL || dladdr(door, &found) == 0 || found.dli_fbase != own.dli_fbase) return true;
     }
     return false;
 }
