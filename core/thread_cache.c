@@ -15,7 +15,9 @@ enum {
     LEASE_BYTES = 16 * 1024,     /* what a cache takes from the budget at once */
     LOOK_FULL = 16,              /* blocks at which a look in a full bin looks: those that were freed last, */
     LOOK_SPARE = 8,              /* in its spare, which was looked at when it was full, */
-    LOOK_FILLED = 4,             /* and in what fills a bin */
+    LOOK_FILLED = 4,             /* and in what fills a bin: */
+    LOOK_FIRST = 256,            /* on the first trips of a cache, */
+    LOOK_EVERY = 11,             /* and then on one in so many: a prime, since trips of two kinds may alternate */
 };
 
 /* What one bin may hold at most: small beside the budget, many blocks of the classes that are used most. */
@@ -94,8 +96,15 @@ static void note_event(hak_cache_t *cache, hak_bin_t *bin) {
     hak_store_relaxed(&cache->events, hak_load_relaxed(&cache->events) + 1);
 }
 
-static void *fill(hak_bin_t *bin, unsigned c, hak_chain_t chain) {
-    hak_look(c, chain, LOOK_FILLED);
+/* A short process is looked at whole; of a long one looks take a small part of the time, and what is done wrong again is found. */
+static bool has_a_look(hak_cache_t *cache) {
+    uint32_t events = hak_load_relaxed(&cache->events);
+    return events < LOOK_FIRST || events % LOOK_EVERY == 0;
+}
+
+static void *fill(hak_cache_t *cache, unsigned c, hak_chain_t chain) {
+    hak_bin_t *bin = &cache->bins[c];
+    if (has_a_look(cache)) hak_look(c, chain, LOOK_FILLED);
     bin->head = hak_next(chain.head);
     bin->room -= (int32_t)chain.count - 1;
     return chain.head;
@@ -165,8 +174,10 @@ static bool set_aside(hak_cache_t *cache, unsigned c) {
 static hak_trip_t make_room(hak_cache_t *cache, unsigned c) {
     hak_chain_t old = take_own_spare(cache, c);
     hak_trip_t trip = HAK_TRIP_SPARE;
-    hak_look(c, bin_chain(&cache->bins[c]), LOOK_FULL);
-    hak_look(c, old, LOOK_SPARE);
+    if (has_a_look(cache)) {
+        hak_look(c, bin_chain(&cache->bins[c]), LOOK_FULL);
+        hak_look(c, old, LOOK_SPARE);
+    }
     bool scarce = !set_aside(cache, c);
     /* Half of the list goes, so that the bin is neither full nor empty and serves calls of both kinds before its next trip. */
     if (scarce) trip = put_central(cache, c, take_cold_half(&cache->bins[c], c));
@@ -186,7 +197,7 @@ void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
     hak_chain_t chain = take_own_spare(cache, c);
     if (chain.count != 0) {
         hak_call(cache, c, HAK_CALL_refill_spare);
-        return fill(bin, c, chain);
+        return fill(cache, c, chain);
     }
     raise_if_warm(cache, c);
     hak_source_t source;
@@ -198,7 +209,7 @@ void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
              source == HAK_FROM_TRANSFER ? HAK_CALL_refill_transfer
              : source == HAK_FROM_SLAB   ? HAK_CALL_refill_slab
                                          : HAK_CALL_refill_span);
-    return fill(bin, c, chain);
+    return fill(cache, c, chain);
 }
 
 hak_trip_t hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block) {
