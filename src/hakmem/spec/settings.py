@@ -255,8 +255,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         maximum=1,
         summary="whether delete must fit new, delete[] new[], and sizes and alignments those of the block",
         detail=(
-            "0 is for programs that pair them wrongly and cannot be mended. The secure flavour compares all of"
-            " these. The others compare what a sized or aligned delete or free says with the block's size class."
+            "0 is for programs that pair them wrongly and cannot be mended. The secure flavour compares all"
+            " of these. The others compare what a sized or aligned delete or free says with its class."
         ),
     ),
     Setting(
