@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 
 #include "diag.h"
+#include "large.h"
+#include "options.h"
 
 /* What an operator new of the program's own asks of malloc is its affair, while delete may still be this one's. */
 static bool has_new_of_its_own(void) {
