@@ -10,7 +10,8 @@
  * Two bins always lack blocks for malloc and room for free: bin 0 (size 0, wrapped sizes; units that hold no block) and
  * HAK_CLASS_LARGE. hak_cache_empty is a cache of such bins alone, with which every thread starts. A push counts the room
  * down before it looks; where there was none, the slow path puts it back (hak_cache_put_room_back).
- * Invariant of a bin: blocks in the list == limit - room. */
+ * Invariant of a bin: blocks in the list == limit - room. Trips look whether the front of a list is whole (look.h): all of a
+ * cache's first ones, later some. */
 #ifndef HAK_THREAD_CACHE_H
 #define HAK_THREAD_CACHE_H
 
