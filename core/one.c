@@ -32,6 +32,7 @@
 #include "stock.c"
 #include "large.c"
 #include "slab.c"
+#include "look.c"
 #include "transfer.c"
 #include "central.c"
 #include "budget.c"
@@ -61,6 +62,7 @@
 #include "leaks.c"
 #include "checked.c"
 #endif
+#include "told.c"
 #include "stats.c"
 #include "cxx.c"
 #include "api.c"

@@ -1,5 +1,5 @@
 /* override.c -- the names of the C library and of C++ under which a program finds this allocator.
- * May use: os, doors, secure, alloc, checked, stats, cxx, api. */
+ * May use: os, doors, secure, alloc, checked, told, stats, cxx, api. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "os.h"
 #include "secure.h"
 #include "stats.h"
+#include "told.h"
 
 #define HAK_TOLD_NOTHING ((hak_told_t){false, 0, 0})
 
@@ -29,6 +30,7 @@ static inline void release_by(void *block, hak_door_t door, hak_told_t told) {
         hak_checked_release(block, door, told);
     } else {
         if (HAK_SECURE) expect(block, door, told);
+        else if (told.has_size || told.alignment > 1) hak_told_check(block, door, told);
         hak_release(block);
     }
 }
@@ -52,7 +54,7 @@ HAK_EXPORT void *reallocarray(void *block, size_t count, size_t size) {
 
 /* cfree was a form of free in glibc before 2.26. */
 HAK_EXPORT void cfree(void *block) { release_by(block, HAK_DOOR_cfree, HAK_TOLD_NOTHING); }
-/* C23. The sizes are hints that this allocator does not need; who checks compares them. */
+/* C23. The sizes are hints that this allocator does not need, but for what they tell of errors. */
 HAK_EXPORT void free_sized(void *block, size_t size) {
     release_by(block, HAK_DOOR_free_sized, (hak_told_t){true, size, 0});
 }

@@ -3,6 +3,7 @@
 #include "budget.h"
 #include "counters.h"
 #include "diag.h"
+#include "look.h"
 #include "options.h"
 
 enum {
@@ -13,6 +14,11 @@ enum {
     FIRST_PART = 128,            /* of a cache's even share, a bin's first limit takes one part in so many at most */
     BIN_BLOCKS = 6,              /* what a bin may hold at least, however large its blocks, if the budget allows */
     LEASE_BYTES = 16 * 1024,     /* what a cache takes from the budget at once */
+    LOOK_FULL = 16,              /* blocks at which a look in a full bin looks: those that were freed last, */
+    LOOK_SPARE = 8,              /* in its spare, which was looked at when it was full, */
+    LOOK_FILLED = 4,             /* and in what fills a bin: */
+    LOOK_FIRST = 256,            /* on the first trips of a cache, */
+    LOOK_EVERY = 11,             /* and then on one in so many: a prime, since trips of two kinds may alternate */
 };
 
 /* What one bin may hold at most: small beside the budget, many blocks of the classes that are used most. */
@@ -87,7 +93,15 @@ void hak_cache_note(hak_cache_t *cache, hak_bin_t *bin) {
     hak_store_relaxed(&cache->events, hak_load_relaxed(&cache->events) + 1);
 }
 
-static void *fill(hak_bin_t *bin, hak_chain_t chain) {
+/* A short process is looked at whole; of a long one looks take a small part of the time, and what is done wrong again is found. */
+static bool has_a_look(hak_cache_t *cache) {
+    uint32_t events = hak_load_relaxed(&cache->events);
+    return events < LOOK_FIRST || events % LOOK_EVERY == 0;
+}
+
+static void *fill(hak_cache_t *cache, unsigned c, hak_chain_t chain) {
+    hak_bin_t *bin = &cache->bins[c];
+    if (has_a_look(cache)) hak_look(c, chain, LOOK_FILLED);
     bin->head = hak_next(chain.head);
     bin->room -= (int32_t)chain.count - 1;
     return chain.head;
@@ -111,8 +125,10 @@ static hak_chain_t take_own_spare(hak_cache_t *cache, unsigned c) {
 
 static int64_t chain_bytes(unsigned c, hak_chain_t chain) { return (int64_t)chain.count * hak_classes[c].size; }
 
+static hak_chain_t bin_chain(const hak_bin_t *bin) { return (hak_chain_t){bin->head, (uint32_t)(bin->limit - bin->room)}; }
+
 static hak_chain_t take_bin(hak_bin_t *bin) {
-    hak_chain_t chain = {bin->head, (uint32_t)(bin->limit - bin->room)};
+    hak_chain_t chain = bin_chain(bin);
     bin->head = NULL;
     bin->room = bin->limit;
     return chain;
@@ -159,6 +175,10 @@ hak_trip_t hak_cache_give_half(hak_cache_t *cache, unsigned c) {
 static hak_trip_t make_room(hak_cache_t *cache, unsigned c) {
     hak_chain_t old = take_own_spare(cache, c);
     hak_trip_t trip = HAK_TRIP_SPARE;
+    if (has_a_look(cache)) {
+        hak_look(c, bin_chain(&cache->bins[c]), LOOK_FULL);
+        hak_look(c, old, LOOK_SPARE);
+    }
     bool scarce = !set_aside(cache, c);
     /* Half of the list goes, so that the bin is neither full nor empty and serves calls of both kinds before its next trip. */
     if (scarce) trip = put_central(cache, c, take_cold_half(&cache->bins[c], c));
@@ -167,14 +187,18 @@ static hak_trip_t make_room(hak_cache_t *cache, unsigned c) {
     return trip;
 }
 
+/* The list ended before its count. One block may be missing where a signal's handler calls malloc amid a call of it. */
+static bool ended_early(const hak_bin_t *bin) { return bin->room < bin->limit - 1; }
+
 void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
     hak_bin_t *bin = &cache->bins[c];
+    if (HAK_UNLIKELY(ended_early(bin))) hak_link_fatal(bin);
     hak_cache_note(cache, bin);
     *trip = HAK_TRIP_SPARE;
     hak_chain_t chain = take_own_spare(cache, c);
     if (chain.count != 0) {
         hak_call(cache, c, HAK_CALL_refill_spare);
-        return fill(bin, chain);
+        return fill(cache, c, chain);
     }
     raise_if_warm(cache, c);
     hak_source_t source;
@@ -186,7 +210,7 @@ void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
              source == HAK_FROM_TRANSFER ? HAK_CALL_refill_transfer
              : source == HAK_FROM_SLAB   ? HAK_CALL_refill_slab
                                          : HAK_CALL_refill_span);
-    return fill(bin, chain);
+    return fill(cache, c, chain);
 }
 
 hak_trip_t hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block) {

@@ -1,5 +1,5 @@
 /* thread_cache.h -- a thread's own lists of free blocks: one bin a size class, and one spare batch behind each.
- * May use: base, bits, atomic, counters, diag, os, lock, options, size_class, arena, span, stock, slab, central, budget.
+ * May use: base, bits, atomic, counters, diag, os, lock, options, size_class, arena, span, stock, slab, look, central, budget.
  *
  * Bins belong to one thread. Spares are exchanged atomically, so that any thread may take an idle thread's spare.
  * A bin that reaches its limit moves whole to the spare, in O(1); only a second crossing goes to the central store. Where the
@@ -12,7 +12,8 @@
  * Two bins always lack blocks for malloc and room for free: bin 0 (size 0, wrapped sizes; units that hold no block) and
  * HAK_CLASS_LARGE. hak_cache_empty is a cache of such bins alone, with which every thread starts. A push counts the room
  * down before it looks; where there was none, the slow path puts it back (hak_cache_put_room_back).
- * Invariant of a bin: blocks in the list == limit - room. */
+ * Invariant of a bin: blocks in the list == limit - room. Trips look whether the front of a list is whole (look.h): all of a
+ * cache's first ones, later some. */
 #ifndef HAK_THREAD_CACHE_H
 #define HAK_THREAD_CACHE_H
 

@@ -254,7 +254,10 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         minimum=0,
         maximum=1,
         summary="whether delete must fit new, delete[] new[], and sizes and alignments those of the block",
-        detail="Secure flavour alone. 0 is for programs that pair them wrongly and cannot be mended.",
+        detail=(
+            "0 is for programs that pair them wrongly and cannot be mended. The secure flavour compares all"
+            " of these. The others compare what a sized or aligned delete or free says with its class."
+        ),
     ),
     Setting(
         "stats",

@@ -12,6 +12,7 @@
 #include "hakmem.h"
 
 typedef enum { AT_ONCE, LATER, NEVER } when_t;
+enum { MANY = 40 }; /* blocks: more than a new bin holds twice */
 
 static struct {
     void *volatile pointer;
@@ -25,6 +26,10 @@ static void (*volatile give)(void *) = free;
 static void *(*volatile resize)(void *, size_t) = realloc;
 extern int malloc_trim(size_t);
 extern size_t malloc_usable_size(void *);
+extern void free_sized(void *, size_t);
+extern void *_Znwm(size_t);                               /* operator new */
+extern void _ZdlPvm(void *, size_t);                      /* operator delete, sized */
+extern void _ZdlPvSt11align_val_t(void *, size_t);        /* aligned */
 
 static char global[64] __attribute__((aligned(16)));
 
@@ -184,6 +189,71 @@ static void write_beyond_a_block_into_a_free_one(void) {
     allocate_many(608);
 }
 
+/* So many frees that the bin is full in their midst, and then its blocks again. */
+static void fill_the_bin(void *blocks[], int from) {
+    survived();
+    for (int i = from; i < MANY; i++) give(blocks[i]);
+    allocate_many(100);
+}
+static void free_two_in_turn_and_one_again(void) {
+    void *blocks[MANY];
+    for (int i = 0; i < MANY; i++) blocks[i] = take(100);
+    about_to_misuse(blocks[0]);
+    give(blocks[0]);
+    give(blocks[1]);
+    give(blocks[0]);
+    fill_the_bin(blocks, 2);
+}
+static void write_over_a_link_and_go_on(void) {
+    void *blocks[MANY];
+    for (int i = 0; i < MANY; i++) blocks[i] = take(100);
+    about_to_misuse(blocks[0]);
+    give(blocks[0]);
+    *(void *volatile *)blocks[0] = (void *)0x4141414141410;
+    fill_the_bin(blocks, 1);
+}
+static void free_inside_a_block_and_go_on(void) {
+    void *blocks[MANY];
+    for (int i = 0; i < MANY; i++) blocks[i] = take(100);
+    about_to_misuse((char *)blocks[0] + 16);
+    give((char *)blocks[0] + 16);
+    fill_the_bin(blocks, 1);
+}
+/* Its list then ends where nothing was freed before, and has fewer blocks than were counted. */
+static void clear_a_link_and_allocate(void) {
+    void *blocks[MANY];
+    for (int i = 0; i < MANY; i++) blocks[i] = take(100);
+    for (int i = 0; i < MANY; i++) give(blocks[i]);
+    about_to_misuse(blocks[MANY - 1]);
+    *(void *volatile *)blocks[MANY - 1] = NULL;
+    allocate_many(100);
+}
+
+static void delete_with_the_size_of_another_class(void) {
+    void *block = _Znwm(100);
+    about_to_misuse(block);
+    _ZdlPvm(block, 200);
+    survived();
+}
+static void delete_with_the_size_of_another_large_block(void) {
+    void *block = _Znwm(3 << 20);
+    about_to_misuse(block);
+    _ZdlPvm(block, 1 << 20);
+    survived();
+}
+static void free_with_a_size_that_the_block_never_had(void) {
+    void *block = take(100);
+    about_to_misuse(block);
+    free_sized(block, 5000);
+    survived();
+}
+static void delete_with_an_alignment_that_no_such_block_has(void) {
+    void *block = _Znwm(100);
+    about_to_misuse(block);
+    _ZdlPvSt11align_val_t(block, 64);
+    survived();
+}
+
 typedef struct misuse {
     const char *name;
     void (*run)(void);
@@ -210,6 +280,14 @@ static const misuse_t misuses[] = {
     {MISUSE(resize_a_small_block_that_was_freed), NEVER, AT_ONCE, AT_ONCE, NULL, "double_free"},
     {MISUSE(write_over_the_link_of_a_free_block), LATER, LATER, LATER, "corrupt_list", NULL},
     {MISUSE(link_a_free_block_to_another_size), LATER, LATER, LATER, "corrupt_list", NULL},
+    {MISUSE(free_two_in_turn_and_one_again), LATER, AT_ONCE, AT_ONCE, "double_free", "double_free"},
+    {MISUSE(write_over_a_link_and_go_on), LATER, LATER, LATER, "corrupt_list", NULL},
+    {MISUSE(free_inside_a_block_and_go_on), LATER, AT_ONCE, AT_ONCE, "interior_pointer", "interior_pointer"},
+    {MISUSE(clear_a_link_and_allocate), LATER, LATER, LATER, "corrupt_list", NULL},
+    {MISUSE(delete_with_the_size_of_another_class), AT_ONCE, AT_ONCE, AT_ONCE, "size_mismatch", "size_mismatch"},
+    {MISUSE(delete_with_the_size_of_another_large_block), AT_ONCE, AT_ONCE, AT_ONCE, "size_mismatch", "size_mismatch"},
+    {MISUSE(free_with_a_size_that_the_block_never_had), AT_ONCE, AT_ONCE, AT_ONCE, "size_mismatch", "size_mismatch"},
+    {MISUSE(delete_with_an_alignment_that_no_such_block_has), AT_ONCE, AT_ONCE, AT_ONCE, "alignment_mismatch", NULL},
     {MISUSE(write_into_a_free_block), NEVER, LATER, NEVER, NULL, "write_after_free"},
     {MISUSE(write_beyond_a_block_into_a_free_one), NEVER, LATER, NEVER, NULL, "write_after_free"},
 };
