@@ -30,6 +30,7 @@ HOSTILE_SETTINGS: list[dict[str, str]] = [
     {"quarantine": "32K", "sweep": "1", "leaks": LEAKS},
     {"guard": "end", "leaks": LEAKS},
 ]
+REPORTER_ALLOCATES = "a report used the heap"
 KINDS = {kind.id for kind in ERROR_KINDS}
 ABORTED = -signal.SIGABRT
 
@@ -68,11 +69,18 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wrong(program: Path, tmp_path: Path) -> Wrong:
     """Runs wrong(name, size, bytes, setting=value...) under full checks."""
 
-    def run(name: str, size: int = 100, beyond: int = 1, **settings: str) -> Run:
+    def run(
+        name: str,
+        size: int = 100,
+        beyond: int = 1,
+        preload: str = "",
+        may_allocate: bool = False,
+        **settings: str,
+    ) -> Run:
         file = tmp_path / "checks.jsonl"
         environment = {
             "PATH": os.environ["PATH"],
-            "LD_PRELOAD": str(library_path("debug")),
+            "LD_PRELOAD": f"{preload} {library_path('debug')}".strip(),
             "HAKMEM_CHECK_FILE": str(file),
             **{f"HAKMEM_CHECK_{key.upper()}": value for key, value in settings.items()},
         }
@@ -82,6 +90,7 @@ def wrong(program: Path, tmp_path: Path) -> Wrong:
         )
         lines = file.read_text(encoding="utf-8").splitlines()
         file.unlink()
+        assert may_allocate or REPORTER_ALLOCATES not in done.stderr
         return Run(done.returncode, done.stdout + done.stderr, [json.loads(line) for line in lines])
 
     return run
@@ -335,6 +344,41 @@ def test_hostile_programs_neither_hang_the_reporter_nor_spoil_its_lines(
         assert done.errors, seed
         if done.exit_code in {-signal.SIGSEGV, -signal.SIGBUS}:
             assert done.of("error")[-1]["when"] == "fault", seed
+
+
+@pytest.mark.parametrize("on_error", ["abort", "continue"])
+@pytest.mark.parametrize("settings", HOSTILE_SETTINGS, ids=" ".join)
+def test_damaged_tables_neither_hang_the_reporter_nor_end_it(
+    settings: dict[str, str], on_error: str, wrong: Wrong
+) -> None:
+    for seed in range(HOSTILE_SEEDS):
+        done = wrong("spoil_the_tables", seed, on_error=on_error, **settings)
+        assert done.exit_code in {0, ABORTED, -signal.SIGSEGV, -signal.SIGBUS}, seed
+        assert "a report ended in a fault" not in done.text, seed
+        assert set(done.errors) <= KINDS, seed
+        if done.exit_code in {-signal.SIGSEGV, -signal.SIGBUS}:
+            assert done.of("error")[-1]["when"] == "fault", seed
+
+
+ALLOCATING = """
+#include <stdlib.h>
+int prctl(int option, char *name) { /* with which a report asks for the thread's name */
+    void *volatile block = malloc(100);
+    free(block);
+    name[0] = 0;
+    return option == 0;
+}
+"""
+
+
+def test_a_report_that_allocates_is_told(wrong: Wrong, tmp_path: Path) -> None:
+    library = tmp_path / "allocating.so"
+    source = library.with_suffix(".c")
+    source.write_text(ALLOCATING)
+    subprocess.run(["gcc", "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
+    done = wrong("twice", preload=str(library), may_allocate=True, on_error="continue")
+    assert done.text.count(REPORTER_ALLOCATES) == 1
+    assert done.errors == ["double_free"]
 
 
 def test_a_file_that_cannot_be_opened_is_told_and_the_program_runs(program: Path, tmp_path: Path) -> None:
