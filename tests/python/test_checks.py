@@ -325,6 +325,12 @@ def test_a_right_program_that_uses_each_place_in_every_way_is_left_alone(
     assert (done.exit_code, done.errors) == (0, [])
 
 
+def test_a_search_for_leaks_waits_for_no_thread_that_it_stopped(wrong: Wrong) -> None:
+    for _ in range(20):  # where it did, two runs of forty hung
+        done = wrong("exit_while_threads_begin", leaks=LEAKS)
+        assert (done.exit_code, done.errors) == (0, [])
+
+
 def test_damage_all_over_the_heap_ends_in_a_report(wrong: Wrong) -> None:
     done = wrong("write_all_over", 64, 8000)
     assert done.exit_code < 0

@@ -244,11 +244,11 @@ static void damage_at_random(void) {
 enum { SPOILT_WORDS = 1 << 16, SPOILT_RANGE = 8 << 20, SPOILT_BLOCKS = 300, TABLE_BYTES = 64 << 10 };
 static uint64_t *volatile words[SPOILT_WORDS]; /* those that hold something, first those that hold a block's address */
 static size_t word_count, record_count;
-static char *volatile spoilt[SPOILT_BLOCKS];
+static char *volatile spoilt[SPOILT_BLOCKS], *volatile former[SPOILT_BLOCKS]; /* live blocks, and those freed last */
 
 static int is_block(uint64_t word) {
     for (int i = 0; i < SPOILT_BLOCKS; i++) {
-        if (word != 0 && word == (uint64_t)spoilt[i]) return 1;
+        if (word != 0 && (word == (uint64_t)spoilt[i] || word == (uint64_t)former[i])) return 1;
     }
     return 0;
 }
@@ -283,6 +283,7 @@ static uint64_t odd_value(uint64_t now) {
 static void use_blocks(int rounds) {
     for (int i = 0; i < rounds; i++) {
         size_t at = random_number() % SPOILT_BLOCKS, n = random_number() % 100 == 0 ? 400000 : random_number() % 3000;
+        former[at] = spoilt[at];
         if (random_number() % 4 == 0) spoilt[at] = resize(spoilt[at], n + 1);
         else give(spoilt[at]), spoilt[at] = take(n);
     }
@@ -354,6 +355,23 @@ static void in_threads(void *(*function)(void *)) {
     for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
     if (status != 0) exit(3);
 }
+/* Threads begin and end when the process exits: one may be stopped, for the search for leaks, at any instruction of it. */
+static void *one_block(void *unused) {
+    give(take(10));
+    return unused;
+}
+static void *begin_and_end_threads(void *unused) {
+    for (;;) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, one_block, NULL) == 0) pthread_join(thread, NULL);
+    }
+    return unused;
+}
+static void exit_while_threads_begin(void) {
+    pthread_t thread;
+    for (int i = 0; i < 40; i++) pthread_create(&thread, NULL, begin_and_end_threads, NULL);
+    usleep(15000);
+}
 static void churn_in_threads(void) { in_threads(churn); }
 static void churn_all_ways_in_threads(void) { in_threads(churn_in_all_ways); }
 
@@ -372,7 +390,7 @@ static const struct {
     WRONG(delete_with_another_alignment), WRONG(delete_without_alignment), WRONG(delete_an_array), WRONG(delete_from_malloc),
     WRONG(free_from_new), WRONG(right_forms_of_delete), WRONG(write_to_nothing), WRONG(sizes_beyond_all), WRONG(lose),
     WRONG(fork_and_free_twice), WRONG(close_all_and_free_twice), WRONG(have_a_handler), WRONG(leave_at_once), WRONG(write_all_over),
-    WRONG(damage_at_random), WRONG(spoil_the_tables), WRONG(churn_in_threads), WRONG(churn_all_ways_in_threads),
+    WRONG(damage_at_random), WRONG(spoil_the_tables), WRONG(exit_while_threads_begin), WRONG(churn_in_threads), WRONG(churn_all_ways_in_threads),
 };
 
 int main(int argc, char **argv) {
