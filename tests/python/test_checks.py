@@ -302,6 +302,11 @@ def test_faults_that_are_the_programs_own_go_to_its_handler(wrong: Wrong) -> Non
     assert (done.exit_code, done.errors) == (7, [])
 
 
+def test_a_program_may_exit_where_a_sweep_ends_it(wrong: Wrong) -> None:
+    done = wrong("exit_when_a_sweep_aborts", 40, sweep="20", leaks=LEAKS)
+    assert (done.exit_code, done.errors) == (7, ["overrun"])
+
+
 def test_what_a_sweep_has_passed_is_looked_at_once_more_at_the_end(wrong: Wrong) -> None:
     for _ in range(5):
         done = wrong("write_behind_while_a_sweep_is_on_its_way", 40, sweep="1", leaks="off")

@@ -133,6 +133,11 @@ static void write_behind_and_wait(void) {
     sleep(60); /* ends before: the sweep aborts it */
     _exit(0);
 }
+static void exit_at_abort(int number) { exit(number == SIGABRT ? 7 : 3); }
+static void exit_when_a_sweep_aborts(void) {
+    signal(SIGABRT, exit_at_abort);
+    write_behind_and_wait();
+}
 /* With a sweep every millisecond, one is on its way when this program ends, and has passed the block as a rule. */
 static void write_behind_while_a_sweep_is_on_its_way(void) {
     for (int i = 0; i < 100000; i++) q = take(size);
@@ -385,7 +390,7 @@ static const struct {
     WRONG(unmapped), WRONG(resize_freed), WRONG(size_of_freed), WRONG(write_behind), WRONG(write_behind_and_free),
     WRONG(write_all_behind_and_free), WRONG(write_before_and_free), WRONG(write_all_before_and_free), WRONG(read_behind),
     WRONG(read_before), WRONG(read_all_behind), WRONG(read_all_before), WRONG(write_freed), WRONG(write_freed_and_go_on), WRONG(write_freed_and_wait),
-    WRONG(write_behind_and_wait), WRONG(write_behind_while_a_sweep_is_on_its_way),
+    WRONG(write_behind_and_wait), WRONG(exit_when_a_sweep_aborts), WRONG(write_behind_while_a_sweep_is_on_its_way),
     WRONG(read_freed), WRONG(show_new), WRONG(show_freed), WRONG(delete_with_another_size),
     WRONG(delete_with_another_alignment), WRONG(delete_without_alignment), WRONG(delete_an_array), WRONG(delete_from_malloc),
     WRONG(free_from_new), WRONG(right_forms_of_delete), WRONG(write_to_nothing), WRONG(sizes_beyond_all), WRONG(lose),
