@@ -1,7 +1,7 @@
 """Real programs under the full checks of ``hakmem check``: no error is told, and they do as they do without.
 
-Each has less to do than in its own test, and each is checked in another way. ``make check-real`` runs every
-test of this directory under full checks, which takes many minutes.
+Each has less to do than in its own test, and each is checked in another way. ``make check-real`` runs the
+tests of this directory under full checks, which takes many minutes, and writes docs/results/check-real.md.
 """
 
 from collections.abc import Callable
