@@ -72,7 +72,8 @@ static void visit(const hak_site_t *site, void *context) {
     if (phase != HAK_PHASE_LIVE && phase != HAK_PHASE_FREED) return;
     hak_site_t now = hak_record_site(record);
     if (now.record != record || !looks_damaged(&now, phase, true, &finding)) return;
-    if (hak_load_acquire(&record->state) != state) return;
+    hak_fence_acquire(); /* partner: the fences in record.c; what was read above was read before the next load */
+    if (hak_load_relaxed(&record->state) != state) return;
     hak_inspect_blame(&now, &finding);
     hak_report(&finding);
 }
