@@ -20,7 +20,6 @@ from hakmem.lab.programs import program
 
 from .command import plain_environment
 
-CLOCK: Final = Path(__file__).resolve().parents[1] / "model" / "clock.c"
 GOLDEN: Final = Path(__file__).resolve().parents[1] / "golden" / "instructions.json"
 
 BAR: Final = 14.0
@@ -176,14 +175,10 @@ def test_random_mixed_faults_no_more_often_than_its_size_classes_explain(library
 
 
 def test_sampled_guard_blocks_take_less_than_a_hundredth_of_the_instructions(
-    library: Path, tmp_path: Path
+    library: Path, clock: Path, tmp_path: Path
 ) -> None:
     """With the core's clock standing still: ticks come by time, and would fall into one run alone."""
-    compiler, clock = need("gcc"), tmp_path / "clock.so"
-    subprocess.run(
-        [compiler, "-D_GNU_SOURCE", "-shared", "-fPIC", str(CLOCK), "-o", str(clock), "-ldl"], check=True
-    )
     command: list[str | Path] = [program("random_mixed"), str(SHORT), "8192"]
-    off = instructions(tmp_path, library, command, clock=clock)
-    on = instructions(tmp_path, library, command, clock=clock, HAKMEM_GUARD_SAMPLE="100000")
+    off = instructions(tmp_path, f"{clock}:{library}", command)
+    on = instructions(tmp_path, f"{clock}:{library}", command, HAKMEM_GUARD_SAMPLE="100000")
     assert off < on < 1.01 * off
