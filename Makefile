@@ -5,7 +5,9 @@
 #   make build   the libraries in build/release, with warnings as errors
 #   make demo    a Python and a native program on the system's malloc and on HAKMEM
 #   make test    every test; it says what it skips
-#   make check-real   every test with real programs under the full checks of `hakmem check` (CHECKS="guard=end ...")
+#   make check-real   the tests with real programs under the full checks of `hakmem check`, into docs/results
+#                (CHECKS="guard=end ..." for other settings than those of the plan, told on stdout)
+#   make fuzz-check   damage to blocks and to the checks' own tables, at random, for minutes (SEEDS=)
 #   make test-slow   the core on aarch64, under an emulator; the C tests on the shipped flavours with all that they can do
 #   make bench   the standard suite against Debian's allocators, into docs/results; run it alone (EFFORT=--quick, --full)
 #   make safety  every memory error on every flavour, into docs/results
@@ -17,7 +19,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: setup build demo test test-c test-python test-slow check-real bench safety soak lint format docs clean
+.PHONY: setup build demo test test-c test-python test-slow check-real fuzz-check bench safety soak lint format docs clean
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= 2
@@ -25,6 +27,7 @@ EFFORT ?=
 SECONDS := 1800
 THREADS := 4
 CHECKS ?=
+SEEDS ?= 150
 VENV := .venv
 STAMPS := $(VENV)/stamps
 BIN := $(VENV)/bin
@@ -88,7 +91,10 @@ test-slow: setup
 	$(call cmake_preset,release); TEST_SCALE=100 ctest --preset release -j $(JOBS)
 
 check-real: setup
-	HAKMEM_TEST_CHECKS="$(CHECKS)" $(BIN)/python -m pytest tests/real
+	$(BIN)/python tools/check-real $(if $(CHECKS),--settings "$(CHECKS)",--out docs/results/check-real.md)
+
+fuzz-check: setup
+	HAKMEM_TEST_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/python/test_checks.py -k "hostile or damaged_tables"
 
 bench: setup
 	@tools/install-test-programs

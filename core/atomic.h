@@ -35,11 +35,17 @@
 #define hak_read_hot(p) hak_load_relaxed(p)
 #define hak_count_down_hot(p) (__atomic_sub_fetch((p), 1, __ATOMIC_RELAXED))
 #define hak_clear_hot(p) (__atomic_store_n((p), 0, __ATOMIC_RELAXED))
+#define hak_fence_release() ((void)0) /* it knows no fences */
+#define hak_fence_acquire() ((void)0)
 #else
 #define hak_read_hot(p) (*(const __typeof__(atomic_load_explicit((p), memory_order_relaxed)) *)(p))
 /* The same for counting down in memory and looking at the sign, in one instruction. Counts get lost where threads share. */
 #define hak_count_down_hot(p) (--*(p))
 #define hak_clear_hot(p) ((void)(*(p) = 0))
+/* For a reader that goes by a count of changes (sweep.c): what comes before the first stays before later stores, what comes
+ * behind the second stays behind earlier loads. No instruction on x86. */
+#define hak_fence_release() atomic_thread_fence(memory_order_release)
+#define hak_fence_acquire() atomic_thread_fence(memory_order_acquire)
 #endif
 
 #endif

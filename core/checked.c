@@ -34,6 +34,7 @@ static void *no_checked_memory(void) {
 
 /* The stack of a program's call; what the checks call themselves, directly or through the C library, has none. */
 static uint32_t enter_checks(hak_witness_t *witness) {
+    if (HAK_UNLIKELY(hak_witness_reports != 0)) hak_witness_reporter_allocates();
     if (HAK_UNLIKELY(witness == &hak_witness_nobody)) return hak_stack_capture(NULL);
     return witness->inside++ == 0 ? hak_stack_capture(NULL) : 0;
 }

@@ -49,9 +49,12 @@ static void look_at(const uintptr_t *words, size_t count, void *context) {
     }
 }
 
+/* A record that a wild write has struck may say anything: no more is read than its site holds. */
 static void read_reached(const hak_record_t *record) {
-    uintptr_t from = hak_round_up(record->block, sizeof from), to = hak_record_end(record);
-    if (to <= from) return;
+    hak_site_t site = hak_record_site(record);
+    uintptr_t from = hak_round_up(record->block, sizeof from), end = (uintptr_t)site.start + site.size;
+    uintptr_t to = hak_min(hak_record_end(record), end);
+    if (site.record != record || to <= from || to - from > site.size) return;
     if (to - from <= DIRECT_BYTES) {
         look_at((const uintptr_t *)from, (to - from) / sizeof from, NULL);
         return;
@@ -87,7 +90,6 @@ static void add_to_group(const hak_site_t *site, void *context) {
 }
 
 static void mark_and_group(void) {
-    hak_witness_forget_calls();
     /* The heap's own range and tables hold no pointers of the program but those in blocks. */
     uintptr_t skip_from = (uintptr_t)hak_arena.live, skip_to = hak_arena_base() + hak_load_relaxed(&hak_arena.size);
     hak_world_visit(skip_from, skip_to, own_range, look_at, NULL);
@@ -95,9 +97,19 @@ static void mark_and_group(void) {
     hak_record_visit(add_to_group, NULL);
 }
 
+/* A thread that stood still with a lock in its hands would never give it up, so nobody has those that are wanted here. */
+static void stop_the_others(void) {
+    hak_witness_before_fork();
+    hak_record_before_fork();
+    hak_world_stop();
+    hak_record_after_fork(false);
+    hak_witness_after_fork(false);
+    hak_witness_forget_calls();
+}
+
 void hak_leaks_find(void) {
     size_t page = hak_os_page_size();
-    hak_world_stop();
+    stop_the_others();
     leaks.blocks = leaks.waiting_count = 0;
     hak_record_visit(clear_mark, NULL);
     leaks.group_count = (size_t)1 << (hak_log2(leaks.blocks + 1) + 2);

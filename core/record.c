@@ -22,13 +22,16 @@ void hak_record_enter(hak_record_t *record, hak_phase_t phase) {
     uint32_t count = (state >> HAK_PHASE_BITS) + 1;
     /* Release: partner of the acquire in hak_record_phase. */
     hak_store_release(&record->state, count << HAK_PHASE_BITS | phase);
+    hak_fence_release(); /* partner: the fence in sweep.c; who sees what is written from here on sees that the phase was left */
 }
 
 bool hak_record_leave_live(hak_record_t *record) {
     uint32_t state = hak_load_acquire(&record->state);
     if ((state & ((1u << HAK_PHASE_BITS) - 1)) != HAK_PHASE_LIVE) return false;
     uint32_t count = (state >> HAK_PHASE_BITS) + 1;
-    return hak_cas_acq_rel(&record->state, &state, count << HAK_PHASE_BITS | HAK_PHASE_FREEING);
+    bool left = hak_cas_acq_rel(&record->state, &state, count << HAK_PHASE_BITS | HAK_PHASE_FREEING);
+    hak_fence_release(); /* as above */
+    return left;
 }
 
 /* The records of a unit; NULL if there are none, and with `make` if there is no memory. */

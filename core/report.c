@@ -108,6 +108,7 @@ static bool begin_report(void) {
     if (hak_report_is_here()) return false;
     hak_lock_for(&report.lock, HAK_LOCK_check);
     hak_store_relaxed(&report.owner, (uint32_t)gettid());
+    hak_witness_reports++;
     report.file = open_file();
     if (report.file < 0 && !report.failed) hak_warn("cannot write to", report.path);
     report.failed = report.file < 0;
@@ -117,6 +118,7 @@ static bool begin_report(void) {
 
 static void end_report(void) {
     if (report.file >= 0) close(report.file);
+    hak_witness_reports--;
     hak_store_relaxed(&report.owner, 0);
     hak_unlock(&report.lock);
 }
@@ -317,16 +319,21 @@ static void tell_end(const hak_report_figures_t *figures) {
 
 void hak_report(const hak_finding_t *finding) {
     int saved = errno;
+    hak_witness_reports++;
     bool aborts = hak_options.check_on_error == 0 && !finding->goes_on;
     if (hak_add_relaxed(&report.errors, 1) < ERRORS_MAX) {
         uint32_t detected = hak_stack_capture(finding->signal_context);
-        const hak_ring_t *ring = &hak_witness()->ring;
-        if (!begin_report()) return;
-        tell_stacks(finding, ring, detected);
-        tell_error(finding, ring, detected);
-        if (aborts) tell_end(NULL);
-        end_report();
+        const hak_ring_t *ring = &hak_witness_if_any()->ring;
+        if (begin_report()) {
+            tell_stacks(finding, ring, detected);
+            tell_error(finding, ring, detected);
+            if (aborts) tell_end(NULL);
+            end_report();
+        } else {
+            aborts = false; /* its own error: the report that is on its way decides */
+        }
     }
+    hak_witness_reports--;
     if (aborts) abort();
     errno = saved;
 }

@@ -2,7 +2,8 @@
  * May use: base, bits, atomic, diag, os, lock, options, probe, json, stack, doors, ring, redzone, record, finding, witness.
  * The lines' schema is "hakmem-check/1", described in docs/reference/check-file.md. Lines are built in memory that was mapped
  * beforehand and leave with one write(2) each; the file is opened for each report, so that a program that closes all files
- * loses none. One thread reports at a time. Memory of the program is read through probe.h alone. */
+ * loses none. One thread reports at a time. Memory of the program is read through probe.h alone, and the heap is not used
+ * (hak_witness_reports). */
 #ifndef HAK_REPORT_H
 #define HAK_REPORT_H
 

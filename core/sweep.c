@@ -19,6 +19,7 @@ static struct {
     hak_finding_t finding; /* what all findings of this sweep have in common */
     _Atomic bool has_thread;
 } sweep;
+static _Thread_local bool sweeps_here;
 
 /* A copy of the bytes from `from` on; NULL if they cannot be read. */
 static const char *window_at(uintptr_t from, size_t length, bool anew) {
@@ -71,19 +72,22 @@ static void visit(const hak_site_t *site, void *context) {
     if (phase != HAK_PHASE_LIVE && phase != HAK_PHASE_FREED) return;
     hak_site_t now = hak_record_site(record);
     if (now.record != record || !looks_damaged(&now, phase, true, &finding)) return;
-    if (hak_load_acquire(&record->state) != state) return;
+    hak_fence_acquire(); /* partner: the fences in record.c; what was read above was read before the next load */
+    if (hak_load_relaxed(&record->state) != state) return;
     hak_inspect_blame(&now, &finding);
     hak_report(&finding);
 }
 
 /* Reports each damage with that `when`. Under the lock. */
 static void look_at_all(const char *when, const void *signal_context, bool goes_on) {
+    sweeps_here = true;
     if (sweep.window == NULL) sweep.window = hak_os_map(NULL, WINDOW_BYTES + 2 * PART_BYTES);
     sweep.totals = (hak_sweep_totals_t){0, 0};
     sweep.length = 0;
     sweep.finding = (hak_finding_t){
         .door = HAK_DOOR_none, .when = when, .signal_context = signal_context, .goes_on = goes_on};
     if (sweep.window != NULL) hak_record_visit(visit, NULL);
+    sweeps_here = false;
 }
 
 void hak_sweep_at_fault(const void *signal_context) {
@@ -93,6 +97,7 @@ void hak_sweep_at_fault(const void *signal_context) {
 }
 
 hak_sweep_totals_t hak_sweep_at_exit(void) {
+    if (sweeps_here) return sweep.totals; /* the program ends in a handler of a signal that this thread's sweep met or raised */
     hak_lock_for(&sweep.lock, HAK_LOCK_check);
     look_at_all("exit", NULL, true);
     hak_sweep_totals_t totals = sweep.totals;

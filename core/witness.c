@@ -3,10 +3,12 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include "diag.h"
 #include "os.h"
 
 hak_witness_t hak_witness_nobody;
 _Thread_local hak_witness_t *hak_witness_own;
+_Thread_local uint32_t hak_witness_reports;
 void (*hak_witness_ends)(hak_witness_t *witness);
 void (*hak_witness_begins)(hak_witness_t *witness);
 
@@ -16,6 +18,12 @@ static struct {
     pthread_key_t key;
     bool has_key;
 } all;
+
+HAK_COLD void hak_witness_reporter_allocates(void) {
+    static _Atomic bool told;
+    bool first = false;
+    if (hak_cas_relaxed(&told, &first, true)) hak_warn("a report used the heap that it reports on;", "what follows may be wrong");
+}
 
 static hak_witness_t *obtain_witness(void) {
     hak_lock_for(&all.lock, HAK_LOCK_check);

@@ -1,5 +1,5 @@
 /* witness.h -- what full checks keep for each thread: its last calls, its part of the quarantine, a stack for signals.
- * May use: base, bits, atomic, os, lock, doors, ring, redzone, record.
+ * May use: base, bits, atomic, diag, os, lock, doors, ring, redzone, record.
  * Memory is mapped for it and used again when the thread has ended. A thread past its end, and every thread where there is
  * no memory, is given hak_witness_nobody, which keeps nothing. */
 #ifndef HAK_WITNESS_H
@@ -21,6 +21,13 @@ typedef struct hak_witness {
 
 extern hak_witness_t hak_witness_nobody;
 extern _Thread_local hak_witness_t *hak_witness_own;
+
+/* The thread's witness, if it has one: nothing is allocated for it. */
+static inline hak_witness_t *hak_witness_if_any(void) { return hak_witness_own != NULL ? hak_witness_own : &hak_witness_nobody; }
+
+/* Not 0: this thread writes a report, which must not use the heap that it reports on. If it does, a line on stderr says so, once. */
+extern _Thread_local uint32_t hak_witness_reports;
+void hak_witness_reporter_allocates(void);
 
 /* Called with a thread's witness when the thread ends. */
 extern void (*hak_witness_ends)(hak_witness_t *witness);

@@ -30,6 +30,7 @@ HOSTILE_SETTINGS: list[dict[str, str]] = [
     {"quarantine": "32K", "sweep": "1", "leaks": LEAKS},
     {"guard": "end", "leaks": LEAKS},
 ]
+REPORTER_ALLOCATES = "a report used the heap"
 KINDS = {kind.id for kind in ERROR_KINDS}
 ABORTED = -signal.SIGABRT
 
@@ -68,11 +69,18 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def wrong(program: Path, tmp_path: Path) -> Wrong:
     """Runs wrong(name, size, bytes, setting=value...) under full checks."""
 
-    def run(name: str, size: int = 100, beyond: int = 1, **settings: str) -> Run:
+    def run(
+        name: str,
+        size: int = 100,
+        beyond: int = 1,
+        preload: str = "",
+        may_allocate: bool = False,
+        **settings: str,
+    ) -> Run:
         file = tmp_path / "checks.jsonl"
         environment = {
             "PATH": os.environ["PATH"],
-            "LD_PRELOAD": str(library_path("debug")),
+            "LD_PRELOAD": f"{preload} {library_path('debug')}".strip(),
             "HAKMEM_CHECK_FILE": str(file),
             **{f"HAKMEM_CHECK_{key.upper()}": value for key, value in settings.items()},
         }
@@ -82,6 +90,7 @@ def wrong(program: Path, tmp_path: Path) -> Wrong:
         )
         lines = file.read_text(encoding="utf-8").splitlines()
         file.unlink()
+        assert may_allocate or REPORTER_ALLOCATES not in done.stderr
         return Run(done.returncode, done.stdout + done.stderr, [json.loads(line) for line in lines])
 
     return run
@@ -293,6 +302,11 @@ def test_faults_that_are_the_programs_own_go_to_its_handler(wrong: Wrong) -> Non
     assert (done.exit_code, done.errors) == (7, [])
 
 
+def test_a_program_may_exit_where_a_sweep_ends_it(wrong: Wrong) -> None:
+    done = wrong("exit_when_a_sweep_aborts", 40, sweep="20", leaks=LEAKS)
+    assert (done.exit_code, done.errors) == (7, ["overrun"])
+
+
 def test_what_a_sweep_has_passed_is_looked_at_once_more_at_the_end(wrong: Wrong) -> None:
     for _ in range(5):
         done = wrong("write_behind_while_a_sweep_is_on_its_way", 40, sweep="1", leaks="off")
@@ -316,6 +330,12 @@ def test_a_right_program_that_uses_each_place_in_every_way_is_left_alone(
     assert (done.exit_code, done.errors) == (0, [])
 
 
+def test_a_search_for_leaks_waits_for_no_thread_that_it_stopped(wrong: Wrong) -> None:
+    for _ in range(20):  # where it did, two runs of forty hung
+        done = wrong("exit_while_threads_begin", leaks=LEAKS)
+        assert (done.exit_code, done.errors) == (0, [])
+
+
 def test_damage_all_over_the_heap_ends_in_a_report(wrong: Wrong) -> None:
     done = wrong("write_all_over", 64, 8000)
     assert done.exit_code < 0
@@ -335,6 +355,41 @@ def test_hostile_programs_neither_hang_the_reporter_nor_spoil_its_lines(
         assert done.errors, seed
         if done.exit_code in {-signal.SIGSEGV, -signal.SIGBUS}:
             assert done.of("error")[-1]["when"] == "fault", seed
+
+
+@pytest.mark.parametrize("on_error", ["abort", "continue"])
+@pytest.mark.parametrize("settings", HOSTILE_SETTINGS, ids=" ".join)
+def test_damaged_tables_neither_hang_the_reporter_nor_end_it(
+    settings: dict[str, str], on_error: str, wrong: Wrong
+) -> None:
+    for seed in range(HOSTILE_SEEDS):
+        done = wrong("spoil_the_tables", seed, on_error=on_error, **settings)
+        assert done.exit_code in {0, ABORTED, -signal.SIGSEGV, -signal.SIGBUS}, seed
+        assert "a report ended in a fault" not in done.text, seed
+        assert set(done.errors) <= KINDS, seed
+        if done.exit_code in {-signal.SIGSEGV, -signal.SIGBUS}:
+            assert done.of("error")[-1]["when"] == "fault", seed
+
+
+ALLOCATING = """
+#include <stdlib.h>
+int prctl(int option, char *name) { /* with which a report asks for the thread's name */
+    void *volatile block = malloc(100);
+    free(block);
+    name[0] = 0;
+    return option == 0;
+}
+"""
+
+
+def test_a_report_that_allocates_is_told(wrong: Wrong, tmp_path: Path) -> None:
+    library = tmp_path / "allocating.so"
+    source = library.with_suffix(".c")
+    source.write_text(ALLOCATING)
+    subprocess.run(["gcc", "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
+    done = wrong("twice", preload=str(library), may_allocate=True, on_error="continue")
+    assert done.text.count(REPORTER_ALLOCATES) == 1
+    assert done.errors == ["double_free"]
 
 
 def test_a_file_that_cannot_be_opened_is_told_and_the_program_runs(program: Path, tmp_path: Path) -> None:

@@ -56,7 +56,9 @@ def need(tool: str) -> str:
     return path
 
 
-def instructions(directory: Path, preload: str, command: list[str | Path], *options: str) -> int:
+def instructions(
+    directory: Path, preload: str, command: list[str | Path], *options: str, **settings: str
+) -> int:
     """Instructions that callgrind counts in `command` with these libraries, from its start to its end."""
     output = directory / "callgrind.out"
     result = subprocess.run(
@@ -67,7 +69,7 @@ def instructions(directory: Path, preload: str, command: list[str | Path], *opti
             *options,
             *map(str, command),
         ],
-        env=plain_environment(LD_PRELOAD=preload),
+        env=plain_environment(LD_PRELOAD=preload, **settings),
         capture_output=True,
         text=True,
         timeout=300,
@@ -170,3 +172,13 @@ def faults(**environment: str) -> int:
 
 def test_random_mixed_faults_no_more_often_than_its_size_classes_explain(library: Path) -> None:
     assert faults(LD_PRELOAD=str(library)) <= FAULTS_BAR * faults()
+
+
+def test_sampled_guard_blocks_take_less_than_a_hundredth_of_the_instructions(
+    library: Path, clock: Path, tmp_path: Path
+) -> None:
+    """With the core's clock standing still: ticks come by time, and would fall into one run alone."""
+    command: list[str | Path] = [program("random_mixed"), str(SHORT), "8192"]
+    off = instructions(tmp_path, f"{clock}:{library}", command)
+    on = instructions(tmp_path, f"{clock}:{library}", command, HAKMEM_GUARD_SAMPLE="100000")
+    assert off < on < 1.01 * off

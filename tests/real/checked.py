@@ -1,6 +1,11 @@
-"""Reads what the full checks recorded of a program: it must have been checked, and be without an error."""
+"""Reads what the full checks recorded of a program: it must have been checked, and be without an error.
 
+LOG names a file to which each program adds a line of what was found, for tools/check-real.
+"""
+
+import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from hakmem.check import symbols
@@ -10,11 +15,12 @@ from hakmem.check.suppressions import Suppressions
 from hakmem.check.symbols import Symbolizer
 from hakmem.report.check import text
 
+LOG = "HAKMEM_TEST_CHECKS_LOG"
 _WIDTH = 120
 _ERRORS_SHOWN = 3
 
 
-def assert_no_error(what: str, record: Path) -> None:
+def assert_no_error(what: str, record: Path, settings: Mapping[str, str]) -> None:
     """``what`` ran under full checks, and neither it nor a child of it was found wrong."""
     tool = symbols.choose(symbols.AUTO, os.environ.get("PATH", os.defpath))
     reader = Reader(record)
@@ -22,9 +28,25 @@ def assert_no_error(what: str, record: Path) -> None:
     found = list(collector.take(reader.poll()))
     style = text.Style(width=_WIDTH, colour=False, here=str(Path.cwd()))
     told = "\n".join(text.finding(each, style) for each in found[:_ERRORS_SHOWN])
+    if LOG in os.environ:
+        _note(what, collector, settings)
     assert not found, f"{what}: {len(found)} errors were found:\n{told}"
     assert not reader.unread, f"{what}: its record has lines that cannot be read: {reader.problems}"
     uncounted = sum(process.errors for process in collector.programs)
     assert not uncounted, f"{what}: {uncounted} errors were counted and not told"
     # Not all of them: a shell, for one, ends without its exit handlers.
     assert any(process.ended for process in collector.programs), f"{what} was not checked"
+
+
+def _note(what: str, collector: Collector, settings: Mapping[str, str]) -> None:
+    chosen = {name.removeprefix("HAKMEM_CHECK_").lower(): value for name, value in settings.items()}
+    chosen.pop("on_error", None)
+    line = {
+        "test": os.environ.get("PYTEST_CURRENT_TEST", "").removesuffix(" (call)").removesuffix(" (setup)"),
+        "command": what,
+        "settings": " ".join(f"{name}={value}" for name, value in sorted(chosen.items())),
+        "processes": len(collector.programs),
+        "errors": sum(process.errors for process in collector.programs),
+    }
+    with Path(os.environ[LOG]).open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")

@@ -67,7 +67,7 @@ class Running:
             ) from None
         assert returncode == expected_returncode, f"{self.what} ended with {returncode}\n{self._tails()}"
         if self.library.checks is not None:
-            assert_no_error(self.what, self.record)
+            assert_no_error(self.what, self.record, self.library.checks)
         stdout, stderr = self.output()
         lines = [line for line in (*stderr.splitlines(), *stdout.splitlines()) if line.startswith(b"hakmem:")]
         assert not lines, f"{self.what}: the library said:\n" + b"\n".join(lines).decode(errors="replace")

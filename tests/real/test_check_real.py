@@ -1,9 +1,12 @@
 """Real programs under the full checks of ``hakmem check``: no error is told, and they do as they do without.
 
-Each has less to do than in its own test, and each is checked in another way. ``make check-real`` runs every
-test of this directory under full checks, which takes many minutes.
+Each has less to do than in its own test, and each is checked in another way. ``make check-real`` runs the
+tests of this directory under full checks, which takes many minutes, and writes docs/results/check-real.md.
 """
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -50,6 +53,9 @@ WORKS: Final[dict[str, tuple[Work, str]]] = {
 }
 """What is done, and with which settings of the checks."""
 
+TOOL: Final = Path(__file__).parents[2] / "tools" / "check-real"
+LEFT_OUT: Final = {"test_limits.py", "test_purge.py", "test_check_real.py"}
+
 
 @pytest.fixture(scope="session")
 def checked(public_directory: Path) -> Library:
@@ -67,3 +73,18 @@ def test_a_real_program_is_found_without_error(
     assert plain
     under_check = work(launcher, replace(checked, checks=settings_of_checks(words)), tmp_path / "checked")
     assert under_check == plain
+
+
+def test_the_table_has_every_file_of_tests_and_tells_what_was_found(tmp_path: Path) -> None:
+    files = sorted({path.name for path in Path(__file__).parent.glob("test_*.py")} - LEFT_OUT)
+    row = {"settings": "guard=end", "passed": 2, "failed": 0, "skipped": 1, "processes": 41, "errors": 0}
+    rows = [{**row, "file": file} for file in files]
+    rows[0]["errors"] = 3
+    log = tmp_path / "log"
+    log.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    command = [sys.executable, str(TOOL), "--log", str(log), "--settings", "guard=end"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    told = [line for line in done.stdout.splitlines() if "| guard=end | 2 passed, 1 skipped | 41 |" in line]
+    assert [line.rsplit("|", 2)[1].strip() for line in told] == ["3", *["0"] * (len(files) - 1)]
+    assert all(f"`{file}`" in line for file, line in zip(files, told, strict=True))

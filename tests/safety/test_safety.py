@@ -175,6 +175,21 @@ def test_debug_finds_every_wrong_free_and_write_and_leak_and_its_guards_every_re
     assert [case for case in missed["behind"] if case in missed["before"] and case.group == "read"] == []
 
 
+@pytest.mark.parametrize(("guard", "sizes"), [("off", SIZES), ("end", (100,))])
+def test_no_report_uses_the_heap_that_it_reports_on(
+    program: Path, guard: str, sizes: tuple[int, ...], tmp_path: Path
+) -> None:
+    leaks = next(setting for setting in SETTINGS if setting.id == "check_leaks").show(1)
+    column = preload("debug", HAKMEM_CHECK_FILE="{file}", HAKMEM_CHECK_LEAKS=leaks, HAKMEM_CHECK_GUARD=guard)
+    tried = [case for case in cases(program) if case.size_b is None or case.size_b in sizes]
+    reported = 0
+    for case in tried:
+        end = run(program, case, column, tmp_path)
+        assert "a report used the heap" not in end.stderr, case  # said by the reporter: core/witness.h
+        reported += any('"type":"error"' in line or '"type":"leak"' in line for line in end.records)
+    assert reported > len(tried) // 2
+
+
 def test_secure_finds_a_write_to_any_byte_of_a_freed_block_when_it_clears_them(
     program: Path, tmp_path: Path
 ) -> None:

@@ -133,6 +133,13 @@ static void write_behind_and_wait(void) {
     sleep(60); /* ends before: the sweep aborts it */
     _exit(0);
 }
+static void exit_at_abort(int number) { exit(number == SIGABRT ? 7 : 3); }
+static void exit_when_a_sweep_aborts(void) {
+    signal(SIGABRT, exit_at_abort);
+    alarm(30);
+    write_behind();
+    for (;;) pause();
+}
 /* With a sweep every millisecond, one is on its way when this program ends, and has passed the block as a rule. */
 static void write_behind_while_a_sweep_is_on_its_way(void) {
     for (int i = 0; i < 100000; i++) q = take(size);
@@ -240,6 +247,80 @@ static void damage_at_random(void) {
     }
     _exit(0);
 }
+/* Tables that the library maps for itself: what is written to them could be anything, if a wild write strikes there. */
+enum { SPOILT_WORDS = 1 << 16, SPOILT_RANGE = 8 << 20, SPOILT_BLOCKS = 300, TABLE_BYTES = 64 << 10 };
+static uint64_t *volatile words[SPOILT_WORDS]; /* those that hold something, first those that hold a block's address */
+static size_t word_count, record_count;
+static char *volatile spoilt[SPOILT_BLOCKS], *volatile former[SPOILT_BLOCKS]; /* live blocks, and those freed last */
+
+static int is_block(uint64_t word) {
+    for (int i = 0; i < SPOILT_BLOCKS; i++) {
+        if (word != 0 && (word == (uint64_t)spoilt[i] || word == (uint64_t)former[i])) return 1;
+    }
+    return 0;
+}
+static void gather(int records) {
+    char line[512];
+    FILE *maps = fopen("/proc/self/maps", "r");
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        uintptr_t from, to;
+        char rights[8], path[256] = "";
+        if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %255s", &from, &to, rights, path) < 3) continue;
+        int holds_blocks = (uintptr_t)spoilt[0] - from < to - from;
+        if (strcmp(rights, "rw-p") != 0 || path[0] != '\0' || to - from < TABLE_BYTES || holds_blocks) continue;
+        if (to - from > SPOILT_RANGE) to = from + SPOILT_RANGE;
+        for (uint64_t *at = (uint64_t *)from; at < (uint64_t *)to && word_count < SPOILT_WORDS; at++) {
+            if (*at != 0 && is_block(*at) == records) words[word_count++] = at;
+        }
+    }
+    if (maps != NULL) fclose(maps);
+}
+static uint64_t odd_value(uint64_t now) {
+    switch (random_number() % 8) {
+    case 0: return random_number();
+    case 1: return 0;
+    case 2: return UINT64_MAX;
+    case 3: return now ^ (uint64_t)1 << random_number() % 64;
+    case 4: return now + random_number() % 256 - 128;
+    case 5: return (uint64_t)spoilt[random_number() % SPOILT_BLOCKS];
+    case 6: return (uint64_t)words[random_number() % word_count];
+    default: return random_number() % 256 << 8 * (random_number() % 8);
+    }
+}
+static void use_blocks(int rounds) {
+    for (int i = 0; i < rounds; i++) {
+        size_t at = random_number() % SPOILT_BLOCKS, n = random_number() % 100 == 0 ? 400000 : random_number() % 3000;
+        former[at] = spoilt[at];
+        if (random_number() % 4 == 0) spoilt[at] = resize(spoilt[at], n + 1);
+        else give(spoilt[at]), spoilt[at] = take(n);
+    }
+}
+static void spoil_the_tables(void) {
+    static char buffer[BUFSIZ];
+    setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+    random_state = size * 2654435761u + 1;
+    for (int i = 0; i < SPOILT_BLOCKS; i++) spoilt[i] = take(random_number() % 3000);
+    use_blocks(1000);
+    gather(1);
+    record_count = word_count;
+    gather(0);
+    if (word_count == 0) exit(3);
+    for (uint64_t left = 1 + random_number() % 4; left != 0; left--) {
+        int to_record = record_count != 0 && random_number() % 4 != 0;
+        uint64_t *at = words[random_number() % (to_record ? record_count : word_count)];
+        if (to_record) at += random_number() % 6;
+        *at = odd_value(*at);
+    }
+    if (random_number() % 2 == 0) use_blocks(300);
+    char *block = spoilt[random_number() % SPOILT_BLOCKS];
+    switch (random_number() % 4) {
+    case 0: give(block), give(block); break;
+    case 1: give(block + 8); break;
+    case 2: block[-1] = 1; break;
+    default: give((void *)(random_number() >> 17)); break;
+    }
+    if (random_number() % 2 == 0) use_blocks(300);
+}
 static void *volatile shared[64];
 static void *churn(void *argument) {
     uint64_t state = (uintptr_t)argument * 88172645463325252u + 1;
@@ -281,6 +362,23 @@ static void in_threads(void *(*function)(void *)) {
     for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
     if (status != 0) exit(3);
 }
+/* Threads begin and end when the process exits: one may be stopped, for the search for leaks, at any instruction of it. */
+static void *one_block(void *unused) {
+    give(take(10));
+    return unused;
+}
+static void *begin_and_end_threads(void *unused) {
+    for (;;) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, one_block, NULL) == 0) pthread_join(thread, NULL);
+    }
+    return unused;
+}
+static void exit_while_threads_begin(void) {
+    pthread_t thread;
+    for (int i = 0; i < 40; i++) pthread_create(&thread, NULL, begin_and_end_threads, NULL);
+    usleep(15000);
+}
 static void churn_in_threads(void) { in_threads(churn); }
 static void churn_all_ways_in_threads(void) { in_threads(churn_in_all_ways); }
 
@@ -294,12 +392,12 @@ static const struct {
     WRONG(unmapped), WRONG(resize_freed), WRONG(size_of_freed), WRONG(write_behind), WRONG(write_behind_and_free),
     WRONG(write_all_behind_and_free), WRONG(write_before_and_free), WRONG(write_all_before_and_free), WRONG(read_behind),
     WRONG(read_before), WRONG(read_all_behind), WRONG(read_all_before), WRONG(write_freed), WRONG(write_freed_and_go_on), WRONG(write_freed_and_wait),
-    WRONG(write_behind_and_wait), WRONG(write_behind_while_a_sweep_is_on_its_way),
+    WRONG(write_behind_and_wait), WRONG(exit_when_a_sweep_aborts), WRONG(write_behind_while_a_sweep_is_on_its_way),
     WRONG(read_freed), WRONG(show_new), WRONG(show_freed), WRONG(delete_with_another_size),
     WRONG(delete_with_another_alignment), WRONG(delete_without_alignment), WRONG(delete_an_array), WRONG(delete_from_malloc),
     WRONG(free_from_new), WRONG(right_forms_of_delete), WRONG(write_to_nothing), WRONG(sizes_beyond_all), WRONG(lose),
     WRONG(fork_and_free_twice), WRONG(close_all_and_free_twice), WRONG(have_a_handler), WRONG(leave_at_once), WRONG(write_all_over),
-    WRONG(damage_at_random), WRONG(churn_in_threads), WRONG(churn_all_ways_in_threads),
+    WRONG(damage_at_random), WRONG(spoil_the_tables), WRONG(exit_while_threads_begin), WRONG(churn_in_threads), WRONG(churn_all_ways_in_threads),
 };
 
 int main(int argc, char **argv) {
