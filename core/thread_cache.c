@@ -171,14 +171,21 @@ hak_trip_t hak_cache_give_half(hak_cache_t *cache, unsigned c) {
     return put_central(cache, c, take_cold_half(&cache->bins[c], c));
 }
 
+void hak_cache_look_at_full(hak_cache_t *cache, unsigned c) {
+    if (has_a_look(cache)) hak_look(c, bin_chain(&cache->bins[c]), LOOK_FULL);
+}
+
+/* One block may be missing where a signal's handler calls malloc amid a call of it. */
+void hak_cache_look_at_empty(const hak_bin_t *bin) {
+    if (HAK_UNLIKELY(bin->room < bin->limit - 1)) hak_link_fatal(bin);
+}
+
 /* Makes room in a full bin. */
 static hak_trip_t make_room(hak_cache_t *cache, unsigned c) {
     hak_chain_t old = take_own_spare(cache, c);
     hak_trip_t trip = HAK_TRIP_SPARE;
-    if (has_a_look(cache)) {
-        hak_look(c, bin_chain(&cache->bins[c]), LOOK_FULL);
-        hak_look(c, old, LOOK_SPARE);
-    }
+    hak_cache_look_at_full(cache, c);
+    if (has_a_look(cache)) hak_look(c, old, LOOK_SPARE);
     bool scarce = !set_aside(cache, c);
     /* Half of the list goes, so that the bin is neither full nor empty and serves calls of both kinds before its next trip. */
     if (scarce) trip = put_central(cache, c, take_cold_half(&cache->bins[c], c));
@@ -187,12 +194,9 @@ static hak_trip_t make_room(hak_cache_t *cache, unsigned c) {
     return trip;
 }
 
-/* The list ended before its count. One block may be missing where a signal's handler calls malloc amid a call of it. */
-static bool ended_early(const hak_bin_t *bin) { return bin->room < bin->limit - 1; }
-
 void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
     hak_bin_t *bin = &cache->bins[c];
-    if (HAK_UNLIKELY(ended_early(bin))) hak_link_fatal(bin);
+    hak_cache_look_at_empty(bin);
     hak_cache_note(cache, bin);
     *trip = HAK_TRIP_SPARE;
     hak_chain_t chain = take_own_spare(cache, c);

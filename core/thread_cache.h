@@ -90,6 +90,9 @@ hak_trip_t hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block);
 
 /* Notes that a bin is in use. */
 void hak_cache_note(hak_cache_t *cache, hak_bin_t *bin);
+/* Look for damage (look.h): now and then at a bin that has no room, and at the end of a list whose bin must be empty. */
+void hak_cache_look_at_full(hak_cache_t *cache, unsigned c);
+void hak_cache_look_at_empty(const hak_bin_t *bin);
 /* Gives the half of a bin that was freed longer ago to the central store, of a single block that. */
 hak_trip_t hak_cache_give_half(hak_cache_t *cache, unsigned c);
 

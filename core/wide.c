@@ -65,6 +65,7 @@ static bool add_bytes_held(hak_cache_t *cache, size_t more) {
 
 HAK_NOINLINE void *hak_wide_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
     hak_bin_t *bin = &cache->bins[c];
+    hak_cache_look_at_empty(bin);
     hak_cache_note(cache, bin);
     hak_source_t source;
     hak_chain_t chain = hak_central_get(c, 1, &source);
@@ -87,6 +88,7 @@ HAK_NOINLINE hak_trip_t hak_wide_keep(hak_cache_t *cache, unsigned c, void *bloc
     hak_set_next(block, bin->head);
     bin->head = block;
     bin->room--;
+    hak_cache_look_at_full(cache, c);
     hak_trip_t trip = add_bytes_held(cache, hak_classes[c].size) ? HAK_TRIP_SPARE : settle(cache);
     hak_call(cache, c, trip == HAK_TRIP_SPARE ? HAK_CALL_free_spare : HAK_CALL_free_flush);
     return trip;
