@@ -6,8 +6,9 @@
 #include "os.h"
 
 enum {
-    WORDS_MAX = 768,  /* of the stack are looked at */
-    BEFORE = 8,       /* bytes before a return address that may hold the call */
+    WORDS_MAX = 768,     /* of the stack are looked at */
+    WORDS_A_PIECE = 256, /* of them at once: a part of a page */
+    BEFORE = 8,          /* bytes before a return address that may hold the call */
 };
 
 /* Of the linker: the allocator's own code. */
@@ -47,23 +48,43 @@ static bool follows_call(const unsigned char code[BEFORE]) {
     return false;
 }
 
+/* Code of this process, by its address: a word of the stack that may be a return address. */
+static bool points_to_code(uintptr_t word) {
+    if (word < 65536 || word >> 47 != 0 || is_own(word)) return false;
+    found_object_t object;
+    return find_object == NULL || find_object((void *)word, &object) == 0;
+}
+
+static void add_callers(hak_callers_t *callers, const uintptr_t *places, size_t count) {
+    unsigned char code[HAK_PEEKS_MAX][BEFORE];
+    for (size_t done = 0; done < count; done++) {
+        size_t readable = hak_os_peek_each(places + done, count - done, BEFORE, code);
+        for (size_t i = 0; i < readable && callers->count < HAK_CALLERS_MAX; i++, done++) {
+            if (follows_call(code[i])) callers->pcs[callers->count++] = places[done] + BEFORE;
+        }
+        if (callers->count == HAK_CALLERS_MAX) return;
+    }
+}
+
+/* By pieces that end where a page may end, since the stack does. */
 void hak_callers_find(hak_where_t from, hak_callers_t *callers) {
-    uintptr_t words[64];
+    uintptr_t words[WORDS_A_PIECE], at = hak_round_up((uintptr_t)from.frame, sizeof *words), end = at + WORDS_MAX * sizeof *words;
     callers->count = 0;
     callers->thread = hak_os_thread();
     if (from.pc != 0 && !is_own(from.pc)) callers->pcs[callers->count++] = from.pc;
-    uintptr_t at = hak_round_up((uintptr_t)from.frame, sizeof *words);
-    for (size_t done = 0; done < WORDS_MAX; done += 64, at += sizeof words) {
-        if (!hak_os_peek(at, words, sizeof words)) return; /* the end of the stack */
-        for (size_t i = 0; i < 64; i++) {
-            unsigned char code[BEFORE];
-            if (words[i] < 65536 || words[i] >> 47 != 0 || is_own(words[i])) continue;
-            found_object_t object;
-            if (find_object != NULL && find_object((void *)words[i], &object) != 0) continue;
-            if (!hak_os_peek(words[i] - BEFORE, code, sizeof code) || !follows_call(code)) continue;
-            callers->pcs[callers->count++] = words[i];
-            if (callers->count == HAK_CALLERS_MAX) return;
+    while (at < end && callers->count < HAK_CALLERS_MAX) {
+        uintptr_t next = hak_round_down(at, sizeof words) + sizeof words, places[HAK_PEEKS_MAX];
+        if (!hak_os_peek(at, words, next - at)) return; /* the end of the stack */
+        size_t found = 0;
+        for (size_t i = 0; i < (next - at) / sizeof *words; i++) {
+            if (points_to_code(words[i])) places[found++] = words[i] - BEFORE;
+            if (found == HAK_PEEKS_MAX) {
+                add_callers(callers, places, found);
+                found = 0;
+            }
         }
+        add_callers(callers, places, found);
+        at = next;
     }
 }
 

@@ -57,6 +57,9 @@ unsigned hak_os_processor(void);
 
 /* Copies what may be unreadable; false, and nothing said about `to`, if any byte of it is. */
 bool hak_os_peek(uintptr_t from, void *to, size_t size);
+/* The same of `count` places, HAK_PEEKS_MAX at most, to `to` one behind the other: how many there are before the first that cannot be read. */
+enum { HAK_PEEKS_MAX = 64 };
+size_t hak_os_peek_each(const uintptr_t *from, size_t count, size_t size, void *to);
 /* How many of the `count` system pages from `address` on can be read, up to the first that cannot. */
 size_t hak_os_readable_pages(uintptr_t address, size_t count);
 /* Debug flavour: brings pages that will be written in at once, which is cheaper than a fault for each. */

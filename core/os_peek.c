@@ -7,8 +7,6 @@
 #include "bits.h"
 #include "os.h"
 
-enum { PAGES_A_CALL = 64 };
-
 static long read_self(const struct iovec *to, const struct iovec *from, size_t count) {
     return syscall(SYS_process_vm_readv, getpid(), to, 1ul, from, (unsigned long)count, 0ul);
 }
@@ -44,27 +42,28 @@ bool hak_os_peek(uintptr_t from, void *to, size_t size) {
     return done;
 }
 
-/* Of one byte in each page. */
-static size_t readable_bytes(const struct iovec *pages, size_t count) {
-    char bytes[PAGES_A_CALL];
-    struct iovec target = {bytes, sizeof bytes};
-    long n = read_self(&target, pages, count); /* stops at the first that it cannot read */
-    if (!is_forbidden(n)) return n > 0 ? (size_t)n : 0;
-    size_t done = 0;
-    while (done < count && mask_can_be_read((uintptr_t)pages[done].iov_base)) done++;
+size_t hak_os_peek_each(const uintptr_t *from, size_t count, size_t size, void *to) {
+    struct iovec target = {to, count * size}, sources[HAK_PEEKS_MAX];
+    for (size_t i = 0; i < count; i++) sources[i] = (struct iovec){(void *)from[i], size};
+    int saved = errno;
+    long n = read_self(&target, sources, count); /* never a part of one */
+    size_t done = n > 0 ? (size_t)n / size : 0;
+    if (is_forbidden(n)) {
+        while (done < count && copy_if_readable(from[done], (char *)to + done * size, size)) done++;
+    }
+    errno = saved;
     return done;
 }
 
 size_t hak_os_readable_pages(uintptr_t address, size_t count) {
-    int saved = errno;
     size_t page = hak_os_page_size(), done = 0, asked = 0, found = 0;
     address = hak_round_down(address, page);
     for (; found == asked && done < count; done += found) {
-        struct iovec pages[PAGES_A_CALL];
-        asked = hak_min(count - done, PAGES_A_CALL);
-        for (size_t i = 0; i < asked; i++) pages[i] = (struct iovec){(void *)(address + (done + i) * page), 1};
-        found = readable_bytes(pages, asked);
+        uintptr_t pages[HAK_PEEKS_MAX];
+        char bytes[HAK_PEEKS_MAX];
+        asked = hak_min(count - done, HAK_PEEKS_MAX);
+        for (size_t i = 0; i < asked; i++) pages[i] = address + (done + i) * page;
+        found = hak_os_peek_each(pages, asked, 1, bytes);
     }
-    errno = saved;
     return done;
 }

@@ -211,14 +211,36 @@ static void trimming_gives_back_at_once(void) {
     CHECK(!hak_trim(0));
 }
 
+/* What is freed fills the bin of 64 bytes, and its spare. */
 static void *hold_and_idle(void *argument) {
-    check_random_t random = {check_seed() + (uintptr_t)argument};
-    void **blocks = malloc(sizeof *blocks << 18);
-    burst(blocks, 8 * MIB, &random);
-    free(blocks);
+    static _Thread_local void *blocks[4096];
+    for (int i = 0; i < 4096; i++) blocks[i] = hak_malloc(64);
+    for (int i = 0; i < 4096; i++) hak_free(blocks[i]);
     pthread_barrier_wait(&barrier);
     pthread_barrier_wait(&barrier);
-    return NULL;
+    return argument;
+}
+
+struct others {
+    const hak_cache_t *own;
+    size_t spares;
+};
+
+static void count_spares(hak_cache_t *cache, void *context) {
+    struct others *others = context;
+    if (cache == others->own) return;
+    for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) others->spares += atomic_load(&cache->spares[c]) != NULL;
+}
+
+static size_t spares_of_others(void) {
+    struct others others = {hak_thread_cache(), 0};
+    CHECK(hak_thread_visit(count_spares, &others, true));
+    return others.spares;
+}
+
+static void work_past_the_cache(void) {
+    hak_free(touched(MIB));
+    work_a_little();
 }
 
 /* Threads that sleep for ever do not hold spares for ever, while somebody else works. */
@@ -226,13 +248,13 @@ static void idle_threads_give_up_their_spares(void) {
     enum { THREADS = 16 };
     pthread_t threads[THREADS];
     pthread_barrier_init(&barrier, NULL, THREADS + 1);
-    for (uintptr_t i = 0; i < THREADS; i++) CHECK_EQUAL(pthread_create(&threads[i], NULL, hold_and_idle, (void *)i), 0);
+    for (int i = 0; i < THREADS; i++) CHECK_EQUAL(pthread_create(&threads[i], NULL, hold_and_idle, NULL), 0);
     pthread_barrier_wait(&barrier);
-    size_t before = cached_bytes();
-    go_on(work_a_little, 1500);
-    size_t after = cached_bytes();
-    printf("        16 idle threads cache %zu KiB, a second later %zu KiB\n", before >> 10, after >> 10);
-    CHECK_MOST(after, before);
+    size_t before = spares_of_others();
+    go_on(work_past_the_cache, 1500);
+    printf("        16 idle threads have %zu spares, a second later %zu\n", before, spares_of_others());
+    CHECK_EQUAL(before, THREADS);
+    CHECK_EQUAL(spares_of_others(), 0);
     pthread_barrier_wait(&barrier);
     for (int i = 0; i < THREADS; i++) CHECK_EQUAL(pthread_join(threads[i], NULL), 0);
 }
