@@ -19,17 +19,21 @@ static bool has_new_of_its_own(void) {
     return false;
 }
 
+/* The block goes back as what it is, so that nothing comes of what was said: release tells it once, and the program goes on. */
 static HAK_COLD void mismatch(hak_error_t error, const void *block, hak_door_t door) {
-    static _Atomic bool lenient;
-    if (hak_options.check_kinds == 0 || hak_load_relaxed(&lenient)) return;
-    hak_store_relaxed(&lenient, has_new_of_its_own());
-    if (!hak_load_relaxed(&lenient)) hak_fatal(error, block, hak_door_name(door));
+    static _Atomic bool settled;
+    if (hak_options.check_kinds == 0 || hak_load_relaxed(&settled)) return;
+    hak_store_relaxed(&settled, true);
+    if (has_new_of_its_own()) return;
+    if (HAK_DEBUG) hak_fatal(error, block, hak_door_name(door));
+    hak_tell(error, block, hak_door_name(door));
 }
 
 static bool fits_size(unsigned c, size_t have, hak_door_t door, hak_told_t told) {
     bool exact = hak_door_family(door) != HAK_DOOR_malloc && told.alignment <= 1;
     if (!exact) return told.size <= have;
-    if (c == HAK_CLASS_LARGE) return told.size <= have && told.size > have / 2;
+    /* A wide block may serve for a shorter one (wide.h). */
+    if (c == HAK_CLASS_LARGE || hak_class_is_wide(c)) return told.size <= have && told.size > have / 2;
     return told.size <= HAK_WIDE_MAX && hak_class_of(told.size) == c;
 }
 

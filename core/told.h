@@ -8,7 +8,7 @@
 
 #include "checked.h"
 
-/* Ends the process if what was told of a block of class `c` cannot be. */
+/* Tells it if what was told of a block of class `c` cannot be, and ends the process in the debug flavour. */
 void hak_told_check_slow(const void *block, unsigned c, hak_door_t door, hak_told_t told);
 
 static inline void hak_told_check(const void *block, hak_door_t door, hak_told_t told) {

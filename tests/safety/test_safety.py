@@ -9,6 +9,7 @@ import pytest
 
 from hakmem.errors import HakmemError
 from hakmem.lab.safety import (
+    REPORTED,
     SIZES,
     Case,
     Column,
@@ -72,7 +73,7 @@ def test_release_finds_as_much_as_the_systems_malloc_and_never_crashes_in_its_ow
     missed = [
         case
         for case, outcome in outcomes.items()
-        if case.group in ("free", "write") and outcome not in (Outcome.AT_ONCE, Outcome.LATER)
+        if case.group in ("free", "write") and outcome not in REPORTED
     ]
     # glibc 2.36 finds 67 (docs/results/safety.md); other versions more or less, so the number is its own bar.
     assert found(outcomes, ["free", "write"])[0] >= 67, missed
@@ -105,6 +106,17 @@ int main() {
         block = ::operator new[](size, alignment, std::nothrow);
         ::operator delete[](block, alignment);
     }
+    void *kept[8] = {};
+    std::size_t sizes[8] = {};
+    // Where no block of its size is free, a larger one serves.
+    for (unsigned i = 0, state = 1; i < 20000; i++) {
+        state = state * 1664525 + 1013904223;
+        unsigned at = state >> 29;
+        if (kept[at] != nullptr) ::operator delete(kept[at], sizes[at]);
+        sizes[at] = (32 << 10) + state % (300 << 10);
+        kept[at] = ::operator new(sizes[at]);
+    }
+    for (unsigned at = 0; at < 8; at++) ::operator delete(kept[at], sizes[at]);
     delete new Line;
     delete new Page;
     delete new Wide;
@@ -151,7 +163,7 @@ def test_sized_and_aligned_deletes_that_fit_are_left_alone(deletes: Path, flavou
 def test_release_can_be_told_to_let_wrong_sizes_pass(program: Path, tmp_path: Path) -> None:
     for name in ("sized_delete_wrong_size", "delete_wrong_alignment"):
         case = Case(name, "free", 100)
-        assert judge(run(program, case, preload("release"), tmp_path)) is Outcome.AT_ONCE
+        assert judge(run(program, case, preload("release"), tmp_path)) is Outcome.TOLD
         lenient = preload("release", HAKMEM_CHECK_KINDS="0")
         assert judge(run(program, case, lenient, tmp_path)) is Outcome.MISSED
 
@@ -168,7 +180,7 @@ def test_debug_finds_every_wrong_free_and_write_and_leak_and_its_guards_every_re
     ]
     outcomes = measure(program, columns, tmp_path)
     missed = {
-        name: [case for case, outcome in of.items() if outcome not in (Outcome.AT_ONCE, Outcome.LATER)]
+        name: [case for case, outcome in of.items() if outcome not in REPORTED]
         for name, of in outcomes.items()
     }
     assert [case for case in missed["checked"] if case.group != "read"] == []
@@ -353,7 +365,8 @@ def test_every_slot_can_hold_a_sampled_block_also_on_older_kernels(
     options = ("-D_GNU_SOURCE", "-shared", "-fPIC")
     subprocess.run([needs.program("cc"), *options, tmp_path / "older.c", "-o", library], check=True)
     done = run_sampled(sampled, "count", 10, *([] if guard_pages else [library]))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "512\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert int(done.stdout) in (511, 512)  # one in ten of the loader's few blocks is a sampled one too
 
 
 def test_without_the_setting_nothing_is_sampled(sampled: Path) -> None:
@@ -365,6 +378,8 @@ def test_without_the_setting_nothing_is_sampled(sampled: Path) -> None:
     ("end", "outcome"),
     [
         (End(0, ["before", "made", "end"], ""), Outcome.MISSED),
+        (End(0, ["before", "made", "end"], "hakmem: ...\n"), Outcome.TOLD),
+        (End(0, ["before", "made", "end"], "a warning of its own\n"), Outcome.MISSED),
         (End(-signal.SIGABRT, ["before"], "free(): invalid pointer\n"), Outcome.AT_ONCE),
         (End(-signal.SIGABRT, ["before", "made"], "hakmem: ...\n"), Outcome.LATER),
         (End(-signal.SIGABRT, ["before"], ""), Outcome.CRASHED),

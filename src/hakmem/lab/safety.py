@@ -31,14 +31,19 @@ class Outcome(StrEnum):
     """What became of an error.
 
     AT_ONCE: reported in the call, or at the instruction, that made it. LATER: reported afterwards.
+    TOLD: reported, and the program went on: no harm came of it.
     CRASHED: the process ended by a signal, or hung, without a report. MISSED: the program ended as if
     nothing had happened.
     """
 
     AT_ONCE = "at once"
     LATER = "later"
+    TOLD = "told"
     CRASHED = "crashed"
     MISSED = "missed"
+
+
+REPORTED: Final = frozenset({Outcome.AT_ONCE, Outcome.LATER, Outcome.TOLD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,7 @@ def judge(end: End) -> Outcome:
         return Outcome.LATER if made else Outcome.AT_ONCE
     if end.status is None or end.status < 0:
         return Outcome.CRASHED
-    return Outcome.MISSED
+    return Outcome.TOLD if end.stderr.startswith("hakmem: ") else Outcome.MISSED
 
 
 def run(program: Path, case: Case, column: Column, directory: Path) -> End:
@@ -157,7 +162,7 @@ def measure(
 def found(outcomes: Mapping[Case, Outcome], groups: Sequence[str]) -> tuple[int, int]:
     """Of the cases of these groups, how many were reported, and how many there are."""
     of_groups = [outcome for case, outcome in outcomes.items() if case.group in groups]
-    return sum(outcome in (Outcome.AT_ONCE, Outcome.LATER) for outcome in of_groups), len(of_groups)
+    return sum(outcome in REPORTED for outcome in of_groups), len(of_groups)
 
 
 def _words(stdout: bytes) -> list[str]:

@@ -5,7 +5,13 @@ from typing import Final
 
 from hakmem.lab.safety import SIZES, Case, Outcome, found
 
-_SIGNS: Final = {Outcome.AT_ONCE: "**●**", Outcome.LATER: "○", Outcome.CRASHED: "✗", Outcome.MISSED: "·"}
+_SIGNS: Final = {
+    Outcome.AT_ONCE: "**●**",
+    Outcome.LATER: "○",
+    Outcome.TOLD: "◐",
+    Outcome.CRASHED: "✗",
+    Outcome.MISSED: "·",
+}
 
 _GROUPS: Final = {
     "free": "Wrong frees",
@@ -62,9 +68,10 @@ def _group(outcomes: Mapping[str, Mapping[Case, Outcome]], columns: Sequence[str
 def legend() -> str:
     """What the signs mean."""
     sizes = ", ".join(map(_size, SIZES))
-    at_once, later, crashed, missed = (_SIGNS[outcome] for outcome in Outcome)
+    at_once, later, told, crashed, missed = (_SIGNS[outcome] for outcome in Outcome)
     return (
         f"{at_once} reported in the call or at the instruction that made it, {later} reported later,"
+        f" {told} reported while the program went on unharmed,"
         f" {crashed} the process crashed or hung without a report, {missed} nothing happened. Six signs are"
         f" the sizes {sizes}, in this order; one sign is an error without a size."
     )

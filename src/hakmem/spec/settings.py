@@ -256,7 +256,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         summary="whether delete must fit new, delete[] new[], and sizes and alignments those of the block",
         detail=(
             "0 is for programs that pair them wrongly and cannot be mended. The secure flavour compares all"
-            " of these. The others compare what a sized or aligned delete or free says with its class."
+            " of these. The others compare what a sized or aligned delete or free says with its class;"
+            " release tells the first that does not fit, and goes on."
         ),
     ),
     Setting(
