@@ -14,9 +14,12 @@ static void blocks_leave_first_in_first_out_within_the_budget(void) {
     size_t left = 0, waiting_most = 0;
     for (size_t i = 0; i < BLOCKS; i++) {
         records[i].size = SIZE;
-        hak_record_t *out = NULL;
+        hak_waiting_t *out = NULL;
         if (!hak_quarantine_put(&witness, &records[i], &out)) continue;
-        for (; out != NULL; out = out->next, left++) CHECK(out == &records[left]);
+        for (hak_waiting_t *batch = out; batch != NULL; batch = batch->next) {
+            for (uint32_t block = 0; block < batch->count; block++) CHECK(batch->records[block] == &records[left++]);
+        }
+        hak_quarantine_done(&witness, out);
         CHECK_MOST(hak_quarantine_bytes(), hak_options.check_quarantine);
         if (hak_quarantine_bytes() > waiting_most) waiting_most = hak_quarantine_bytes();
     }
@@ -28,23 +31,24 @@ static void without_a_budget_nothing_waits(void) {
     static hak_witness_t witness;
     hak_options.check_quarantine = 0;
     for (size_t i = 0; i < 100; i++) {
-        hak_record_t *out = NULL;
+        hak_waiting_t *out = NULL;
         records[i].size = SIZE;
         CHECK(hak_quarantine_put(&witness, &records[i], &out));
-        CHECK(out == &records[i] && out->next == NULL);
+        CHECK(out->count == 1 && out->records[0] == &records[i] && out->next == NULL);
+        hak_quarantine_done(&witness, out);
     }
     CHECK_EQUAL(hak_quarantine_bytes(), 0);
 }
 
 static void what_an_ending_thread_gathered_is_handed_over(void) {
     static hak_witness_t witness;
-    hak_record_t *out;
+    hak_waiting_t *out;
     records[0].size = SIZE;
     hak_options.check_quarantine = 1 << 20;
     CHECK(!hak_quarantine_put(&witness, &records[0], &out));
     CHECK(hak_quarantine_flush(&witness) == NULL);
     CHECK_MOST(SIZE, hak_quarantine_bytes());
-    CHECK(witness.first == NULL && witness.waiting == 0);
+    CHECK(witness.waiting == NULL);
 }
 
 CHECK_MAIN(CASE(blocks_leave_first_in_first_out_within_the_budget), CASE(without_a_budget_nothing_waits),
