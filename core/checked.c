@@ -251,10 +251,10 @@ void hak_checked_release(void *block, hak_door_t door, hak_told_t told) {
     if (block == NULL) return;
     int saved = errno;
     hak_witness_t *witness = hak_witness();
-    hak_record_fetch_ahead(block);
-    uint32_t stack = enter_checks(witness);
     hak_site_t site;
-    bool found = hak_record_find(block, &site) && site.record->block == (uintptr_t)block;
+    bool known = hak_record_fetch_ahead(block, &site);
+    uint32_t stack = enter_checks(witness);
+    bool found = (known || hak_record_find(block, &site)) && site.record->block == (uintptr_t)block;
     if (HAK_LIKELY(found && hak_record_leave_live(site.record))) {
         hak_ring_add(&witness->ring, door, block, site.record->size, stack);
         compare(site.record, door, told);

@@ -202,7 +202,7 @@ static uint64_t frame_carefully(const hak_python_layout_t *layout, uintptr_t at,
     return (uint64_t)hak_python_code_keep(layout, frame->code, true, NULL) << 32 | offset_of(layout, at, frame, true);
 }
 
-static size_t walk_frames(const hak_python_layout_t *layout, uint64_t *frames, size_t max, bool careful) {
+static HAK_INLINE size_t walk_frames(const hak_python_layout_t *layout, uint64_t *frames, size_t max, bool careful) {
     size_t count = 0, skipped = 0;
     frame_t frame;
     uint64_t gone = hak_load_relaxed(&hak_python_codes_gone);
@@ -226,7 +226,9 @@ size_t hak_python_walk(uint64_t *frames, size_t max, bool careful) {
     if ((state != HAK_PYTHON_OK && state != HAK_PYTHON_UNTRIED) || inside) return 0;
     inside = true;
     size_t count = 0;
-    if (state == HAK_PYTHON_OK || try_layout(layout, careful)) count = walk_frames(layout, frames, max, careful);
+    if (state == HAK_PYTHON_OK || try_layout(layout, careful)) {
+        count = HAK_UNLIKELY(careful) ? walk_frames(layout, frames, max, true) : walk_frames(layout, frames, max, false);
+    }
     inside = false;
     return count;
 }

@@ -268,11 +268,11 @@ static inline bool follow_trail(trace_t *trace, walker_t *walker) {
     const hak_trail_step_t *step = &steps[kept - 1];
     if (step->sp != walker->at.sp || step->pc != walker->at.pc || step->fp != walker->at.fp) return false;
     if (step->sp < low || step->sp >= high) return false;
-    uintptr_t *pc = trace->pcs + trace->count, *end = trace->pcs + trace->max;
-    for (; step > steps && pc < end && still_leads(step, step - 1, high); step--) *pc++ = step[-1].pc;
+    uintptr_t *pc = trace->pcs + trace->count, *end = pc + hak_min(trace->max - trace->count, (size_t)(step - steps));
+    for (; pc < end && still_leads(step, step - 1, high); step--) *pc++ = step[-1].pc;
     trace->count = (size_t)(pc - trace->pcs);
     trace->fresh_count--;
-    if (pc == end || step->fp_at == HAK_TRAIL_BOTTOM) return true;
+    if (trace->count == trace->max || step->fp_at == HAK_TRAIL_BOTTOM) return true;
     /* On from the last that still leads: it and those above it will lie above what is found now. */
     for (trace->kept = (size_t)(step - steps); step < steps + kept; kept--) trace->fresh[trace->fresh_count++] = steps[kept - 1];
     walker->at = (hak_registers_t){step->pc, step->sp, step->fp};
