@@ -21,7 +21,7 @@
 enum {
     SITE_MIN = 64,                /* no more sites to a unit than its area of records holds */
     STACK_BUDGET = 256 << 20,
-    NEW_SHOWN_MAX = 64 << 10, /* bytes of a new block that show as such: pages that a program never touches are not made */
+    POPULATED_AT_ONCE = 64 << 10, /* blocks above this: smaller ones share pages, or their slab brought them */
 };
 
 _Atomic int hak_checks;
@@ -106,8 +106,8 @@ static void *take_checked(hak_witness_t *witness, uint32_t stack, size_t size, s
     record->alignment_shift = alignment > 1 ? (uint8_t)hak_log2(alignment) : 0;
     hak_inspect_fence(&site);
     char *block = (char *)record->block;
-    size_t shown = hak_min(size, NEW_SHOWN_MAX);
-    if (size > shown && !is_zero) hak_os_populate(block, zero ? size : hak_max(keep, shown));
+    size_t shown = hak_min(size, HAK_INSPECT_MAX);
+    if (shown > POPULATED_AT_ONCE && !is_zero) hak_os_populate(block, shown);
     if (!zero && keep < shown) hak_redzone_fill(block + keep, shown - keep, HAK_BYTE_NEW);
     else if (!is_zero) memset(block, 0, size);
     hak_record_enter(record, HAK_PHASE_LIVE);
