@@ -154,20 +154,34 @@ static void let_one_go(hak_record_t *record) {
     hak_release(site.start);
 }
 
-/* What waited is in no cache any more. */
-static void fetch_ahead(const hak_record_t *record) {
+/* What waited is in no cache any more: a record is fetched while that many before it are seen to, and then the block that it
+ * names. */
+enum { RECORDS_AHEAD = 8, BLOCKS_AHEAD = 4 };
+
+static void fetch_record(const hak_record_t *record) {
+    __builtin_prefetch(record);
+    __builtin_prefetch((const char *)(record + 1) - 1);
+}
+static void fetch_block(const hak_record_t *record) {
     const char *block = (const char *)record->block;
     __builtin_prefetch(block - HAK_REDZONE_BEFORE);
     __builtin_prefetch(block + HAK_CACHE_LINE - HAK_REDZONE_BEFORE);
     __builtin_prefetch(block + record->size);
 }
 
-static void let_go(hak_record_t *record) {
-    for (hak_record_t *next; record != NULL; record = next) {
-        next = record->next;
-        if (next != NULL) fetch_ahead(next);
-        let_one_go(record);
+static void let_batch_go(hak_record_t **records, uint32_t count) {
+    for (uint32_t i = 0; i < RECORDS_AHEAD && i < count; i++) fetch_record(records[i]);
+    for (uint32_t i = 0; i < BLOCKS_AHEAD && i < count; i++) fetch_block(records[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i + RECORDS_AHEAD < count) fetch_record(records[i + RECORDS_AHEAD]);
+        if (i + BLOCKS_AHEAD < count) fetch_block(records[i + BLOCKS_AHEAD]);
+        let_one_go(records[i]);
     }
+}
+
+static void let_go(hak_witness_t *witness, hak_waiting_t *batches) {
+    for (hak_waiting_t *batch = batches; batch != NULL; batch = batch->next) let_batch_go(batch->records, batch->count);
+    hak_quarantine_done(witness, batches);
 }
 
 /* Says what is wrong with a pointer that is not the start of a live block. */
@@ -226,9 +240,9 @@ static void give(hak_witness_t *witness, uint32_t stack, const hak_site_t *site,
         let_one_go(record); /* its mapping goes back to the system: a use after that is stopped */
         return;
     }
-    hak_record_t *out;
+    hak_waiting_t *out;
     if (HAK_LIKELY(!hak_quarantine_put(witness, record, &out))) return;
-    let_go(out);
+    let_go(witness, out);
     hak_fault_renew();
     hak_sweep_start_thread();
 }
@@ -237,10 +251,10 @@ void hak_checked_release(void *block, hak_door_t door, hak_told_t told) {
     if (block == NULL) return;
     int saved = errno;
     hak_witness_t *witness = hak_witness();
-    hak_record_fetch_ahead(block);
-    uint32_t stack = enter_checks(witness);
     hak_site_t site;
-    bool found = hak_record_find(block, &site) && site.record->block == (uintptr_t)block;
+    bool known = hak_record_fetch_ahead(block, &site);
+    uint32_t stack = enter_checks(witness);
+    bool found = (known || hak_record_find(block, &site)) && site.record->block == (uintptr_t)block;
     if (HAK_LIKELY(found && hak_record_leave_live(site.record))) {
         hak_ring_add(&witness->ring, door, block, site.record->size, stack);
         compare(site.record, door, told);
@@ -316,7 +330,7 @@ bool hak_checked_owns(const void *block) {
 static void checked_thread_begins(hak_witness_t *witness) { hak_fault_thread_begins(witness); }
 
 static void checked_thread_ends(hak_witness_t *witness) {
-    let_go(hak_quarantine_flush(witness));
+    let_go(witness, hak_quarantine_flush(witness));
     hak_fault_thread_ends(witness);
 }
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "bits.h"
+#include "object.h"
 #include "os.h"
 #include "recent.h"
 
@@ -172,16 +173,22 @@ static bool try_layout(const hak_python_layout_t *layout, bool careful) {
     return false;
 }
 
-/* Both the code and where it stands in it, as long as no code object has ended. */
-static inline uint64_t frame_key(const frame_t *frame, uint64_t gone) {
-    return fold_words(frame->code ^ gone << 48, frame->instruction);
+/* The instruction lies in its code object, and so names both, as long as no code object has ended. */
+static inline uint64_t frame_key(const frame_t *frame, uint64_t gone) { return frame->instruction ^ gone << 48; }
+
+/* Frozen code objects, as importlib's, lie in an object that stays, and never end. */
+static bool is_of_program(uintptr_t code) {
+    hak_extent_t extent;
+    return hak_object_extent(code, &extent) && extent.lasts;
 }
 
 static HAK_NOINLINE uint64_t frame_slow(const hak_python_layout_t *layout, uintptr_t at, const frame_t *frame, uint64_t key) {
     if (!is_code(layout, frame->code, false)) return 0;
     uint64_t word = (uint64_t)code_number(layout, frame->code) << 32 | offset_of(layout, at, frame, false);
     bool (*is_told)(const void *) = layout->frame.tlbc_index == 0 ? hak_python_end_is_told : NULL;
-    if (is_told != NULL && is_told((const void *)frame->code)) hak_recent_add(recent_frames, key, word);
+    if (is_told != NULL && (is_told((const void *)frame->code) || is_of_program(frame->code))) {
+        hak_recent_add(recent_frames, key, word);
+    }
     return word;
 }
 
@@ -195,7 +202,7 @@ static uint64_t frame_carefully(const hak_python_layout_t *layout, uintptr_t at,
     return (uint64_t)hak_python_code_keep(layout, frame->code, true, NULL) << 32 | offset_of(layout, at, frame, true);
 }
 
-static size_t walk_frames(const hak_python_layout_t *layout, uint64_t *frames, size_t max, bool careful) {
+static HAK_INLINE size_t walk_frames(const hak_python_layout_t *layout, uint64_t *frames, size_t max, bool careful) {
     size_t count = 0, skipped = 0;
     frame_t frame;
     uint64_t gone = hak_load_relaxed(&hak_python_codes_gone);
@@ -219,7 +226,9 @@ size_t hak_python_walk(uint64_t *frames, size_t max, bool careful) {
     if ((state != HAK_PYTHON_OK && state != HAK_PYTHON_UNTRIED) || inside) return 0;
     inside = true;
     size_t count = 0;
-    if (state == HAK_PYTHON_OK || try_layout(layout, careful)) count = walk_frames(layout, frames, max, careful);
+    if (state == HAK_PYTHON_OK || try_layout(layout, careful)) {
+        count = HAK_UNLIKELY(careful) ? walk_frames(layout, frames, max, true) : walk_frames(layout, frames, max, false);
+    }
     inside = false;
     return count;
 }

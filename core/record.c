@@ -163,13 +163,13 @@ hak_site_t hak_record_of_new(void *start) {
     return site;
 }
 
-void hak_record_fetch_ahead(const void *block) {
-    hak_site_t site;
-    if (!hak_arena_holds(block) || !locate(block, false, &site)) return;
-    __builtin_prefetch(site.record);
-    __builtin_prefetch((const char *)(site.record + 1) - 1);
+bool hak_record_fetch_ahead(const void *block, hak_site_t *site) {
+    if (!hak_arena_holds(block) || !locate(block, false, site)) return false;
+    __builtin_prefetch(site->record);
+    __builtin_prefetch((const char *)(site->record + 1) - 1);
     __builtin_prefetch((const char *)block - HAK_REDZONE_BEFORE);
     __builtin_prefetch((const char *)block + HAK_CACHE_LINE - HAK_REDZONE_BEFORE);
+    return true;
 }
 
 bool hak_record_find(const void *pointer, hak_site_t *site) {

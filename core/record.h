@@ -63,8 +63,9 @@ bool hak_record_leave_live(hak_record_t *record);
 bool hak_record_open(void);
 /* The site that the heap has just handed out at `start`; no record if there is no memory for one. */
 hak_site_t hak_record_of_new(void *start);
-/* Lets the processor fetch what a free of the block will read, while something else is done. */
-void hak_record_fetch_ahead(const void *block);
+/* The site in which `block` lies, as hak_record_find, but that its record is not read: the processor fetches it, and what else a
+ * free will read, while something else is done. False also of what lies outside the arena. */
+bool hak_record_fetch_ahead(const void *block, hak_site_t *site);
 /* The site in which `pointer` lies now. False if it is in none, or in one that never held a block. */
 bool hak_record_find(const void *pointer, hak_site_t *site);
 /* The site of a record that is in use. */

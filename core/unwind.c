@@ -209,7 +209,7 @@ static inline bool step_common(walker_t *walker, packed_t rule) {
     uintptr_t saved = cfa + (uintptr_t)packed_offset(rule, PACKED_FP);
     bool saves = (rule & PACKED_SAVES_FP) != 0;
     if ((rule & PACKED_COMMON) == 0 || cfa % sizeof cfa != 0 || cfa <= sp || cfa - sizeof cfa - low >= size) return false;
-    if (saves && saved - low >= size) return false;
+    if (saves && (saved < sp || saved >= cfa)) return false;
     walker->at.pc = hak_reach_word(cfa - sizeof cfa);
     if (saves) walker->at.fp = hak_reach_word(saved);
     walker->at.sp = cfa;
@@ -233,11 +233,12 @@ static inline bool walk_step(walker_t *walker, bool *exact) {
     return step_slow(walker, rule, exact);
 }
 
-/* Does the step from `from` still lead to `to`? */
-static inline bool still_leads(const walker_t *walker, const hak_trail_step_t *from, const hak_trail_step_t *to) {
-    uintptr_t low = walker->reach.own.low, size = walker->reach.own.high - low, pc_at = to->sp - sizeof to->pc;
-    if (pc_at - low >= size || hak_reach_word(pc_at) != to->pc) return false;
-    return from->fp_at == 0 || (from->fp_at - low < size && hak_reach_word(from->fp_at) == to->fp);
+/* Does the step from `from`, which lies on the stack that ends at `high`, still lead to `to`? A step that is no mark was a common
+ * one: it went up, and the words that it read lie between the two frames. */
+static inline bool still_leads(const hak_trail_step_t *from, const hak_trail_step_t *to, uintptr_t high) {
+    uintptr_t fp_at = from->fp_at;
+    if (fp_at >= HAK_TRAIL_BOTTOM || to->sp > high || hak_reach_word(to->sp - sizeof to->pc) != to->pc) return false;
+    return fp_at == 0 || hak_reach_word(fp_at) == to->fp;
 }
 
 /* What a walk writes. */
@@ -263,13 +264,15 @@ static inline bool follow_trail(trace_t *trace, walker_t *walker) {
     while (kept != 0 && steps[kept - 1].sp < walker->at.sp) kept--;
     trace->kept = kept;
     if (kept == 0) return false;
+    uintptr_t low = walker->reach.own.low, high = walker->reach.own.high;
     const hak_trail_step_t *step = &steps[kept - 1];
     if (step->sp != walker->at.sp || step->pc != walker->at.pc || step->fp != walker->at.fp) return false;
-    uintptr_t *pc = trace->pcs + trace->count, *end = trace->pcs + trace->max;
-    for (; step > steps && pc < end && still_leads(walker, step, step - 1); step--) *pc++ = step[-1].pc;
+    if (step->sp < low || step->sp >= high) return false;
+    uintptr_t *pc = trace->pcs + trace->count, *end = pc + hak_min(trace->max - trace->count, (size_t)(step - steps));
+    for (; pc < end && still_leads(step, step - 1, high); step--) *pc++ = step[-1].pc;
     trace->count = (size_t)(pc - trace->pcs);
     trace->fresh_count--;
-    if (pc == end || step->fp_at == HAK_TRAIL_BOTTOM) return true;
+    if (trace->count == trace->max || step->fp_at == HAK_TRAIL_BOTTOM) return true;
     /* On from the last that still leads: it and those above it will lie above what is found now. */
     for (trace->kept = (size_t)(step - steps); step < steps + kept; kept--) trace->fresh[trace->fresh_count++] = steps[kept - 1];
     walker->at = (hak_registers_t){step->pc, step->sp, step->fp};

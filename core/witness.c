@@ -46,9 +46,8 @@ static void unlink_witness(hak_witness_t *witness) {
     if (witness->next != NULL) witness->next->previous = witness->previous;
     witness->ring.count = 0;
     witness->inside = 0;
-    witness->first = witness->last = NULL;
-    witness->waiting = 0;
-    witness->waiting_bytes = 0;
+    if (witness->waiting != NULL) witness->waiting->count = 0; /* the next thread's to fill */
+    if (witness->waiting != NULL) witness->waiting->bytes = 0;
     witness->next = all.unused;
     all.unused = witness;
 }

@@ -8,13 +8,22 @@
 #include "record.h"
 #include "ring.h"
 
+/* Freed blocks on their way through the quarantine. They are pointers beside each other, so that the records can be fetched
+ * ahead: in a list through the records each waits for the one before. */
+enum { HAK_WAITING_BLOCKS = 61 };
+typedef struct hak_waiting {
+    struct hak_waiting *next;
+    size_t bytes; /* as they count for the budget */
+    uint32_t count;
+    hak_record_t *records[HAK_WAITING_BLOCKS];
+} hak_waiting_t;
+_Static_assert(sizeof(hak_waiting_t) == 8 * HAK_CACHE_LINE, "as many as fit");
+
 typedef struct hak_witness {
     hak_ring_t ring;
     uint32_t thread; /* its number to the system */
     uint32_t inside; /* calls of the checks that are running; what they allocate themselves has no stack */
-    hak_record_t *first, *last; /* freed, on their way to the quarantine */
-    uint32_t waiting;
-    size_t waiting_bytes;
+    hak_waiting_t *waiting; /* being filled; NULL: none yet */
     void *signal_stack;
     struct hak_witness *next, *previous;
 } hak_witness_t;
