@@ -37,6 +37,10 @@ NOT_IN_THE_MODEL = {
     ("upkeep.c", "CALL_BUDGET_NS"): "no time passes in a call of the model",
     ("transfer.c", "OTHERS_MAX"): "other shards, of which the model has none",
     ("upkeep.c", "long_ago"): "LONG_AGO of span.py",
+    **{
+        ("thread_cache.c", f"LOOK_{name}"): "looks for damage, of which the model has none"
+        for name in ("FULL", "SPARE", "FILLED", "FIRST", "EVERY")
+    },
 }
 """Constants of the same files that decide nothing here, and why."""
 
