@@ -15,7 +15,8 @@
 
 #define HAK_TOLD_NOTHING ((hak_told_t){false, 0, 0})
 
-/* The secure flavour notes by what kind of call a block was allocated, and compares at the end. */
+/* The secure flavour notes by what kind of call a block was allocated, and compares at the end. An alignment of 1, which
+ * std::pmr asks for, is none. */
 static inline void *noted(void *block, hak_door_t door, bool aligned) {
     if (HAK_SECURE && block != NULL) hak_secure_set_kind(block, hak_door_kind(door, aligned));
     return block;
@@ -147,11 +148,11 @@ static inline void *new_nothrow(size_t size, hak_door_t door) {
 }
 static inline void *new_aligned(size_t size, size_t alignment, hak_door_t door) {
     void *block = aligned_by(alignment, size, door);
-    return noted(HAK_LIKELY(block != NULL) ? block : hak_new_slow(size, alignment, door), door, true);
+    return noted(HAK_LIKELY(block != NULL) ? block : hak_new_slow(size, alignment, door), door, alignment != 1);
 }
 static inline void *new_aligned_nothrow(size_t size, size_t alignment, hak_door_t door) {
     void *block = aligned_by(alignment, size, door);
-    return noted(HAK_LIKELY(block != NULL) ? block : hak_new_nothrow_slow(size, alignment, door), door, true);
+    return noted(HAK_LIKELY(block != NULL) ? block : hak_new_nothrow_slow(size, alignment, door), door, alignment != 1);
 }
 
 #define HAK_NEW(name, parameters, body) \

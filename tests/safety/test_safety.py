@@ -85,6 +85,7 @@ def test_release_finds_as_much_as_the_systems_malloc_and_never_crashes_in_its_ow
 SIZED_DELETES = r"""
 #include <cstdio>
 #include <map>
+#include <memory_resource>
 #include <new>
 #include <string>
 #include <vector>
@@ -96,7 +97,7 @@ int main() {
     for (int i = 0; i < 20000; i++) {
         random = random * 1103515245u + 12345u;
         std::size_t size = i % 7 == 0 ? random >> 12 : random >> 20;
-        std::align_val_t alignment{std::size_t(2) << (random >> 8) % 16};
+        std::align_val_t alignment{std::size_t(1) << (random >> 8) % 17};
         void *block = ::operator new(size);
         ::operator delete(block, size);
         block = ::operator new[](size);
@@ -124,6 +125,7 @@ int main() {
     ::operator delete(nullptr, 10);
     std::vector<Page> pages(3);
     pages.resize(9);
+    std::pmr::string text(100, 'x'); // asks for an alignment of 1
     std::map<int, std::string> words;
     for (int i = 0; i < 20000; i++) words[i * 7919 % 5000] += "abcdefgh";
     std::puts("end");
@@ -156,6 +158,13 @@ def deletes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.mark.parametrize("flavour", ["release", "count", "debug"])
 def test_sized_and_aligned_deletes_that_fit_are_left_alone(deletes: Path, flavour: str, sample: str) -> None:
     environment = {**os.environ, "LD_PRELOAD": str(library_path(flavour)), "HAKMEM_GUARD_SAMPLE": sample}
+    done = subprocess.run([deletes], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
+
+
+@pytest.mark.parametrize("deletes", [SIZED_DELETES], ids=["right"], indirect=True)
+def test_secure_leaves_deletes_that_fit_alone(deletes: Path) -> None:
+    environment = {**os.environ, "LD_PRELOAD": str(library_path("secure"))}
     done = subprocess.run([deletes], env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
 
