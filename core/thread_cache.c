@@ -194,6 +194,19 @@ static hak_trip_t make_room(hak_cache_t *cache, unsigned c) {
     return trip;
 }
 
+hak_chain_t hak_cache_from_central(hak_cache_t *cache, unsigned c, uint32_t want, hak_trip_t *trip) {
+    hak_source_t source;
+    hak_chain_t chain = hak_central_get(c, want, &source);
+    *trip = source == HAK_FROM_TRANSFER ? HAK_TRIP_TRANSFER : HAK_TRIP_SLABS;
+    if (chain.count == 0) return chain;
+    if (source != HAK_FROM_TRANSFER) cache->flow_bytes -= chain_bytes(c, chain);
+    hak_call(cache, c,
+             source == HAK_FROM_TRANSFER ? HAK_CALL_refill_transfer
+             : source == HAK_FROM_SLAB   ? HAK_CALL_refill_slab
+                                         : HAK_CALL_refill_span);
+    return chain;
+}
+
 void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
     hak_bin_t *bin = &cache->bins[c];
     hak_cache_look_at_empty(bin);
@@ -205,15 +218,8 @@ void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
         return fill(cache, c, chain);
     }
     raise_if_warm(cache, c);
-    hak_source_t source;
-    chain = hak_central_get(c, clamp(bin->limit, 1, UINT16_MAX), &source);
-    *trip = source == HAK_FROM_TRANSFER ? HAK_TRIP_TRANSFER : HAK_TRIP_SLABS;
+    chain = hak_cache_from_central(cache, c, clamp(bin->limit, 1, UINT16_MAX), trip);
     if (chain.count == 0) return NULL;
-    if (source != HAK_FROM_TRANSFER) cache->flow_bytes -= chain_bytes(c, chain);
-    hak_call(cache, c,
-             source == HAK_FROM_TRANSFER ? HAK_CALL_refill_transfer
-             : source == HAK_FROM_SLAB   ? HAK_CALL_refill_slab
-                                         : HAK_CALL_refill_span);
     return fill(cache, c, chain);
 }
 

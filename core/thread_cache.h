@@ -93,6 +93,8 @@ void hak_cache_note(hak_cache_t *cache, hak_bin_t *bin);
 /* Look for damage (look.h): now and then at a bin that has no room, and at the end of a list whose bin must be empty. */
 void hak_cache_look_at_full(hak_cache_t *cache, unsigned c);
 void hak_cache_look_at_empty(const hak_bin_t *bin);
+/* Takes some blocks out of the central store for a bin, `want` at most as a rule; none if there is no memory. */
+hak_chain_t hak_cache_from_central(hak_cache_t *cache, unsigned c, uint32_t want, hak_trip_t *trip);
 /* Gives the half of a bin that was freed longer ago to the central store, of a single block that. */
 hak_trip_t hak_cache_give_half(hak_cache_t *cache, unsigned c);
 

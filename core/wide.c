@@ -67,15 +67,8 @@ HAK_NOINLINE void *hak_wide_refill(hak_cache_t *cache, unsigned c, hak_trip_t *t
     hak_bin_t *bin = &cache->bins[c];
     hak_cache_look_at_empty(bin);
     hak_cache_note(cache, bin);
-    hak_source_t source;
-    hak_chain_t chain = hak_central_get(c, 1, &source);
-    *trip = source == HAK_FROM_TRANSFER ? HAK_TRIP_TRANSFER : HAK_TRIP_SLABS;
+    hak_chain_t chain = hak_cache_from_central(cache, c, 1, trip);
     if (chain.count == 0) return NULL;
-    if (source != HAK_FROM_TRANSFER) cache->flow_bytes -= (int64_t)chain.count * hak_classes[c].size;
-    hak_call(cache, c,
-             source == HAK_FROM_TRANSFER ? HAK_CALL_refill_transfer
-             : source == HAK_FROM_SLAB   ? HAK_CALL_refill_slab
-                                         : HAK_CALL_refill_span);
     bin->head = hak_next(chain.head);
     bin->room -= (int32_t)chain.count - 1;
     if (!add_bytes_held(cache, bin_bytes(cache, c))) *trip = hak_max(*trip, settle(cache));
