@@ -208,7 +208,7 @@ static void *checked_alloc_roomy(unsigned c, size_t size) {
 void *hak_alloc(size_t size) { return HAK_SECURE ? checked_alloc(size) : alloc_inline(size); }
 
 static void give_past_bin(hak_cache_t *cache, unsigned c, void *block) {
-    hak_upkeep_after(cache, hak_class_is_wide(c) ? hak_wide_keep(cache, c, block) : hak_cache_overflow(cache, c, block));
+    hak_upkeep_after(cache, hak_class_is_wide(c) ? hak_wide_overflow(cache, c, block) : hak_cache_overflow(cache, c, block));
 }
 
 static void small_release(unsigned c, void *block) {

@@ -7,7 +7,7 @@
  * Limits start at nothing, double with each trip to the central store while the byte budget of all caches allows, and halve
  * when a bin is idle.
  *
- * Bins of wide classes have no limit of their own, and count no room: wide.h.
+ * Bins of wide classes share what they may hold, and no lease: wide.h.
  *
  * Two bins always lack blocks for malloc and room for free: bin 0 (size 0, wrapped sizes; units that hold no block) and
  * HAK_CLASS_LARGE. hak_cache_empty is a cache of such bins alone, with which every thread starts. A push counts the room
@@ -39,8 +39,7 @@ typedef struct hak_cache {
     /* Blocks in each spare, while it is there. Kept apart from the batch, which may be in use elsewhere when one looks. */
     _Atomic uint16_t spare_counts[HAK_CLASS_COUNT + 1];
     size_t capacity_bytes; /* what the bins may hold by their limits */
-    _Atomic size_t wide_bytes; /* what wide bins hold, at least: wide.h; others read it at ticks */
-    size_t wide_most;      /* what they may hold, when one last looked */
+    _Atomic size_t wide_bytes; /* what wide bins held when they were last counted: wide.h; others read it at ticks */
     size_t spare_bytes;    /* what the spares hold, or less if others took some since the last tick */
     size_t lease_bytes;    /* its part of the budget */
     _Atomic uint32_t events; /* trips to the central store, for others to see whether the thread is idle */
@@ -54,9 +53,8 @@ typedef struct hak_cache {
         uint32_t between, left;
         uint64_t look_ms;
     } call_pace, trip_pace;
-    /* When the trap was set, and trips since; the most dirty units and the most flow since the tick at debt_tick_ms, and when
+    /* Trips since the trap was set; the most dirty units and the most flow since the tick at debt_tick_ms, and when
      * one of them last grew; the flow that has been settled. */
-    uint64_t trap_ms;
     uint32_t trap_trips;
     size_t debt_units;
     int64_t debt_flow_bytes, settled_flow_bytes;
@@ -100,7 +98,8 @@ hak_trip_t hak_cache_give_half(hak_cache_t *cache, unsigned c);
 
 /* Gives everything to the central store, and the lease back. */
 void hak_cache_flush(hak_cache_t *cache);
-/* Empties bins that had no trip since the last tick and halves their limits; gives back lease beyond its share. */
+/* Empties bins that had no trip since the last tick, wide ones by half, and halves their limits; gives back lease beyond its
+ * share. */
 void hak_cache_tick(hak_cache_t *cache, uint64_t stamp_ms);
 /* Takes all spares of any thread's cache and gives their blocks to their slabs. */
 void hak_cache_steal_spares(hak_cache_t *cache, uint64_t stamp_ms);

@@ -15,6 +15,7 @@ enum {
     BUSY_TRIPS = 64,          /* trips past the cache, without a growing debt, after which a thread is busy, */
     BUSY_DEBT = 2,            /* if no more than so many times of what may stay is free: it may fall silent while it is not trapped */
     HEAP_PART = 8,            /* of the heap, one part in so many may stay unpurged, or what is retained */
+    STEP_PART = 16,           /* of what is retained, a debt that grows by less than one part in so many does not grow */
     GROWTH_MS = 20,           /* a debt that has not grown for so long does not grow */
     GROWTH_PART = 32,         /* growth of what is in use by one part in so many, */
     GROWTH_LEAST = 128,       /* and by at least so many units, is a tick before its time */
@@ -73,7 +74,7 @@ static void tick_own(hak_cache_t *cache, uint64_t stamp_ms) {
     if (cache == NULL || cache->ticks_seen == ticks) return;
     if (cache->ticks_seen != 0) {
         hak_cache_tick(cache, stamp_ms);
-        hak_wide_count(cache);
+        hak_wide_tick(cache);
     }
     cache->ticks_seen = ticks;
 }
@@ -160,10 +161,12 @@ static bool debt_grows(hak_cache_t *cache, size_t dirty, uint64_t now_ms) {
         cache->debt_units = 0;
         cache->debt_flow_bytes = cache->flow_bytes;
     }
-    bool grows = dirty > cache->debt_units || cache->flow_bytes > cache->debt_flow_bytes;
-    cache->debt_units = hak_max(dirty, cache->debt_units);
-    if (cache->flow_bytes > cache->debt_flow_bytes) cache->debt_flow_bytes = cache->flow_bytes;
-    if (grows) cache->growth_ms = now_ms;
+    size_t step = hak_options.retain / STEP_PART;
+    if (dirty > cache->debt_units + (step >> HAK_UNIT_SHIFT) || cache->flow_bytes > cache->debt_flow_bytes + (int64_t)step) {
+        cache->debt_units = hak_max(dirty, cache->debt_units);
+        if (cache->flow_bytes > cache->debt_flow_bytes) cache->debt_flow_bytes = cache->flow_bytes;
+        cache->growth_ms = now_ms;
+    }
     return now_ms - cache->growth_ms <= GROWTH_MS;
 }
 
@@ -187,8 +190,7 @@ static void watch_debt(hak_cache_t *cache, uint64_t now_ms) {
     if (dirty <= retained_units() && !is_unsettled(cache, now_ms)) {
         if (hak_thread_is_trapped()) hak_thread_set_trap(cache, false);
         set_pace(&cache->trip_pace, SKIP_TRIPS_MAX, now_ms);
-    } else if (grows || now_ms != cache->trap_ms) {
-        cache->trap_ms = now_ms;
+    } else if (grows) {
         cache->trap_trips = 0;
         hak_thread_set_trap(cache, true);
     } else if (++cache->trap_trips >= BUSY_TRIPS && dirty <= BUSY_DEBT * unpurged_units()) {

@@ -6,7 +6,10 @@
 enum {
     UNPURGED_PART = 8, /* of the heap, one part in so many may stay unpurged, or what is retained */
     LARGER_PART = 2,   /* a block may be longer than what was asked for by one part in so many */
-    EASE_PART = 4,     /* who holds too much gives up one part in so many more, so that it lasts */
+    EASE_PART = 3,     /* who holds too much gives up one part in so many more, so that it lasts */
+    LEAST_UNITS = HAK_MID_MAX / HAK_UNIT_SIZE + 1,
+    MOST_UNITS = HAK_WIDE_MAX / HAK_UNIT_SIZE,
+    ALL_UNITS = (LEAST_UNITS + MOST_UNITS) * (MOST_UNITS - LEAST_UNITS + 1) / 2, /* of one block of each class */
 };
 
 HAK_NOINLINE unsigned hak_wide_serving(const hak_cache_t *cache, unsigned c) {
@@ -23,45 +26,59 @@ static size_t most_now(void) {
     return hak_budget_share_of(hak_min(unpurged, hak_options.cache_limit));
 }
 
-static size_t bin_bytes(const hak_cache_t *cache, unsigned c) { return (size_t)-cache->bins[c].room * hak_classes[c].size; }
+static uint32_t bin_blocks(const hak_bin_t *bin) { return (uint32_t)(bin->limit - bin->room); }
 
-static size_t bytes_now(const hak_cache_t *cache) {
-    size_t bytes = 0;
-    for (unsigned c = HAK_WIDE_FIRST; c < HAK_CLASS_COUNT; c++) bytes += bin_bytes(cache, c);
-    return bytes;
+static size_t class_units(unsigned c) { return c - HAK_WIDE_FIRST + LEAST_UNITS; }
+
+static size_t bin_units(const hak_cache_t *cache, unsigned c) { return bin_blocks(&cache->bins[c]) * class_units(c); }
+
+static size_t held_units(const hak_cache_t *cache) {
+    size_t units = 0;
+    for (unsigned c = HAK_WIDE_FIRST; c < HAK_CLASS_COUNT; c++) units += bin_units(cache, c);
+    return units;
 }
-
-void hak_wide_count(hak_cache_t *cache) { hak_store_relaxed(&cache->wide_bytes, bytes_now(cache)); }
 
 static unsigned richest(const hak_cache_t *cache) {
     unsigned best = HAK_WIDE_FIRST;
     for (unsigned c = HAK_WIDE_FIRST + 1; c < HAK_CLASS_COUNT; c++) {
-        if (bin_bytes(cache, c) >= bin_bytes(cache, best)) best = c;
+        if (bin_units(cache, c) >= bin_units(cache, best)) best = c;
     }
     return best;
 }
 
-/* What may be too much is counted; of what is, the cold halves of the richest bins go. */
-static HAK_NOINLINE hak_trip_t settle(hak_cache_t *cache) {
+/* The cold halves of the richest bins go. */
+static HAK_NOINLINE hak_trip_t give_down_to(hak_cache_t *cache, size_t units) {
     hak_trip_t trip = HAK_TRIP_SPARE;
-    size_t bytes = bytes_now(cache);
-    cache->wide_most = most_now();
-    if (bytes > cache->wide_most) {
-        while (bytes > cache->wide_most - cache->wide_most / EASE_PART) {
-            trip = hak_max(trip, hak_cache_give_half(cache, richest(cache)));
-            bytes = bytes_now(cache);
-        }
-    }
-    hak_store_relaxed(&cache->wide_bytes, bytes);
+    while (held_units(cache) > units) trip = hak_max(trip, hak_cache_give_half(cache, richest(cache)));
     return trip;
 }
 
-/* Relaxed: written by the owner alone. */
-static bool add_bytes_held(hak_cache_t *cache, size_t more) {
-    size_t bytes = hak_load_relaxed(&cache->wide_bytes) + more;
-    hak_store_relaxed(&cache->wide_bytes, bytes);
-    return bytes <= cache->wide_most;
+/* Room for as many blocks of each class as `units` suffice for, and of the shortest classes for one more. */
+static void share_out(hak_cache_t *cache, size_t units) {
+    size_t each = units / ALL_UNITS, left = units - each * ALL_UNITS;
+    for (unsigned c = HAK_WIDE_FIRST; c < HAK_CLASS_COUNT; c++) {
+        hak_bin_t *bin = &cache->bins[c];
+        size_t blocks = bin_blocks(bin), one = left >= class_units(c);
+        left -= one * class_units(c);
+        bin->limit = (uint16_t)hak_min(blocks + each + one, UINT16_MAX);
+        bin->room = (int32_t)(bin->limit - blocks);
+    }
 }
+
+/* Counts what the bins hold, gives up what is too much, and shares out what is left; bins that hold nothing have no room. */
+static hak_trip_t settle(hak_cache_t *cache) {
+    size_t held = held_units(cache), most = most_now() >> HAK_UNIT_SHIFT;
+    hak_trip_t trip = HAK_TRIP_SPARE;
+    if (HAK_UNLIKELY(held > most)) {
+        trip = give_down_to(cache, most - most / EASE_PART);
+        held = held_units(cache);
+    }
+    share_out(cache, held != 0 ? most - held : 0);
+    hak_store_relaxed(&cache->wide_bytes, held << HAK_UNIT_SHIFT);
+    return trip;
+}
+
+void hak_wide_tick(hak_cache_t *cache) { settle(cache); }
 
 HAK_NOINLINE void *hak_wide_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
     hak_bin_t *bin = &cache->bins[c];
@@ -71,18 +88,18 @@ HAK_NOINLINE void *hak_wide_refill(hak_cache_t *cache, unsigned c, hak_trip_t *t
     if (chain.count == 0) return NULL;
     bin->head = hak_next(chain.head);
     bin->room -= (int32_t)chain.count - 1;
-    if (!add_bytes_held(cache, bin_bytes(cache, c))) *trip = hak_max(*trip, settle(cache));
+    if (bin->room < 0) *trip = hak_max(*trip, settle(cache));
     return chain.head;
 }
 
-HAK_NOINLINE hak_trip_t hak_wide_keep(hak_cache_t *cache, unsigned c, void *block) {
+HAK_NOINLINE hak_trip_t hak_wide_overflow(hak_cache_t *cache, unsigned c, void *block) {
     hak_bin_t *bin = &cache->bins[c];
     hak_cache_note(cache, bin);
     hak_set_next(block, bin->head);
     bin->head = block;
     bin->room--;
     hak_cache_look_at_full(cache, c);
-    hak_trip_t trip = add_bytes_held(cache, hak_classes[c].size) ? HAK_TRIP_SPARE : settle(cache);
+    hak_trip_t trip = settle(cache);
     hak_call(cache, c, trip == HAK_TRIP_SPARE ? HAK_CALL_free_spare : HAK_CALL_free_flush);
     return trip;
 }

@@ -180,8 +180,8 @@ class Heap:
                 cache.calls[c]["trapped"] += 1
                 self.upkeep.trapped_call(cache)
         else:
-            keep = cache.wide.keep if is_wide(c) else cache.overflow
-            self.upkeep.after_trip(cache, keep(c, address))
+            overflow = cache.wide.overflow if is_wide(c) else cache.overflow
+            self.upkeep.after_trip(cache, overflow(c, address))
 
     def _free_large(self, thread: Thread, address: int) -> None:
         in_arena = address < OUTSIDE

@@ -91,7 +91,7 @@ class Policy:
     # hold too much.
     wide_heap_part: int = _mirrors("wide.c", "UNPURGED_PART", 8)
     larger_part: int = _mirrors("wide.c", "LARGER_PART", 2)
-    ease_part: int = _mirrors("wide.c", "EASE_PART", 4)
+    ease_part: int = _mirrors("wide.c", "EASE_PART", 3)
 
     # A small block that realloc lets grow by less than one part in so many gets one part in so many more.
     little_part: int = _mirrors("alloc.c", "LITTLE_PART", 8)
@@ -111,6 +111,7 @@ class Policy:
     busy_trips: int = _mirrors("upkeep.c", "BUSY_TRIPS", 64)
     busy_debt: int = _mirrors("upkeep.c", "BUSY_DEBT", 2)
     heap_part: int = _mirrors("upkeep.c", "HEAP_PART", 8)
+    step_part: int = _mirrors("upkeep.c", "STEP_PART", 16)
     growth_ms: int = _mirrors("upkeep.c", "GROWTH_MS", 20)
     settle_ticks: int = _mirrors("upkeep.c", "SETTLE_TICKS", 3)
     window_ticks: int = _mirrors("upkeep.c", "WINDOW_TICKS", 3)

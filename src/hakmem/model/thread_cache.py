@@ -138,7 +138,7 @@ class Watch:
     """What upkeep remembers of one thread; see upkeep.
 
     call_pace, trip_pace: how often a trapped thread's calls, and trips to the transfer cache, look.
-    trap_ms, trap_trips: when the trap was set, and trips since.
+    trap_trips: trips since the trap was set.
     debt_units, debt_flow_b: the most dirty units since the tick that was due at debt_tick_ms; the most flow.
     growth_ms: when one of them last grew.
     settled_flow_b: the flow that has been settled.
@@ -147,7 +147,6 @@ class Watch:
 
     call_pace: Pace = field(default_factory=Pace)
     trip_pace: Pace = field(default_factory=Pace)
-    trap_ms: int = 0
     trap_trips: int = 0
     debt_units: int = 0
     debt_flow_b: int = 0
@@ -194,7 +193,7 @@ class ThreadCache:
         trip = Trip.SPARE
         if not entry.spare:
             self._raise_if_warm(c)
-            chain, source = self.centrals[c].get(max(entry.limit, 1))
+            chain, source = self.centrals[c].get(1 if is_wide(c) else max(entry.limit, 1))
             trip = Trip.TRANSFER if source is Source.TRANSFER else Trip.SLABS
             if not chain:
                 return None, trip
@@ -242,12 +241,16 @@ class ThreadCache:
         self._return_lease()
 
     def tick(self, stamp_ms: int) -> None:
-        """Empties and halves bins without a trip since the last tick; all, if others need the budget."""
+        """Empties bins without a trip since the last tick, wide ones by half, and halves their limits.
+
+        If others need the budget, all but the wide ones.
+        """
         shrink = self.budget.is_scarce and self.lease_b > self.budget.share_b
         for c, entry in self.bins.items():
             is_idle = not entry.events and (entry.limit or entry.blocks)
-            if is_idle or (entry.limit and shrink):
-                self.centrals[c].settle(entry.take_blocks(), stamp_ms)
+            if is_idle or (entry.limit and shrink and not is_wide(c)):
+                idle = entry.take_cold_half() if is_wide(c) else entry.take_blocks()
+                self.centrals[c].settle(idle, stamp_ms)
                 self.centrals[c].settle(entry.take_spare(), stamp_ms)
                 half = entry.limit // 2
                 entry.limit = half if half >= self.policy.least_blocks else 0
@@ -308,7 +311,7 @@ class ThreadCache:
     @property
     def capacity_b(self) -> int:
         """Bytes that the bins may hold by their limits."""
-        return sum(entry.limit * SIZE_CLASSES[c].block_b for c, entry in self.bins.items())
+        return sum(entry.limit * SIZE_CLASSES[c].block_b for c, entry in self.bins.items() if not is_wide(c))
 
     def limit_most(self, c: int) -> int:
         """The largest limit: `cache_blocks`, less where that exceeds `bin_b`, but a few where allowed."""
@@ -381,6 +384,6 @@ class ThreadCache:
     def check(self) -> None:
         """Raises InvariantError unless every limit is in its range."""
         for c, entry in self.bins.items():
-            require(entry.limit <= self.limit_most(c), f"class {c}: limit {entry.limit} is too large")
-            require(entry.limit > 0 or is_wide(c) or not entry.blocks, f"class {c}: a bin without a limit")
+            require(is_wide(c) or entry.limit <= self.limit_most(c), f"class {c}: limit {entry.limit} is too large")
+            require(entry.limit > 0 or not entry.blocks, f"class {c}: a bin without a limit")
         self.wide.check()

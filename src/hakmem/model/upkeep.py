@@ -107,7 +107,7 @@ class Upkeep:
             return
         if cache.watch.ticks_seen:
             cache.tick(stamp_ms)
-            cache.wide.count()
+            cache.wide.tick()
         cache.watch.ticks_seen = self.ticks
 
     def _tick(self, cache: ThreadCache | None) -> None:
@@ -165,8 +165,7 @@ class Upkeep:
         if not self._in_debt and not self._is_unsettled(cache):
             cache.trapped = False
             watch.trip_pace.set(self.policy.skip_trips, self.clock.now_ms)
-        elif grows or self.clock.now_ms != watch.trap_ms:
-            watch.trap_ms = self.clock.now_ms
+        elif grows:
             watch.trap_trips = 0
             cache.trapped = True
         else:
@@ -182,10 +181,12 @@ class Upkeep:
             watch.debt_tick_ms = self.next_ms
             watch.debt_units = 0
             watch.debt_flow_b = cache.flow_b
-        if self._dirty_units > watch.debt_units or cache.flow_b > watch.debt_flow_b:
+        step_b = self.settings.retain // self.policy.step_part
+        more_units, more_b = self._dirty_units - watch.debt_units, cache.flow_b - watch.debt_flow_b
+        if more_units > step_b // UNIT_B or more_b > step_b:
             watch.growth_ms = self.clock.now_ms
-        watch.debt_units = max(watch.debt_units, self._dirty_units)
-        watch.debt_flow_b = max(watch.debt_flow_b, cache.flow_b)
+            watch.debt_units += max(more_units, 0)
+            watch.debt_flow_b += max(more_b, 0)
         return self.clock.now_ms - watch.growth_ms <= self.policy.growth_ms
 
     def _is_unsettled(self, cache: ThreadCache) -> bool:
