@@ -235,10 +235,12 @@ def test_a_larger_wide_block_serves_where_the_own_bin_is_empty_but_none_that_is_
     assert heap.usable_size(block) == 9 * UNIT_B
 
 
-def test_a_wide_bin_that_nobody_uses_is_emptied_at_a_tick(heap: Heap) -> None:
+def test_a_wide_bin_that_nobody_uses_loses_half_at_a_tick(heap: Heap) -> None:
     release(heap, 0, allocate(heap, 0, 3, 5 * UNIT_B))
     cache = cache_of(heap, 0)
     cache.tick(0)
     assert len(cache.bins[WIDE].blocks) == 3
+    cache.tick(0)
+    assert len(cache.bins[WIDE].blocks) == 1
     cache.tick(0)
     assert not cache.bins[WIDE].blocks

@@ -384,6 +384,7 @@ class ThreadCache:
     def check(self) -> None:
         """Raises InvariantError unless every limit is in its range."""
         for c, entry in self.bins.items():
-            require(is_wide(c) or entry.limit <= self.limit_most(c), f"class {c}: limit {entry.limit} is too large")
+            is_high = entry.limit > self.limit_most(c) and not is_wide(c)
+            require(not is_high, f"class {c}: limit {entry.limit} is too large")
             require(entry.limit > 0 or not entry.blocks, f"class {c}: a bin without a limit")
         self.wide.check()

@@ -96,7 +96,7 @@ class WideBins:
             entry.limit = min(len(entry.blocks) + each + one, LIMIT_MAX)
 
     def check(self) -> None:
-        """Raises InvariantError if the bins hold, or have room for, more than they could when they were counted."""
+        """Raises InvariantError if bins hold, or have room for, more than when they were counted."""
         limits_b = sum(self.cache.bins[c].limit * SIZE_CLASSES[c].block_b for c in self.classes)
         require(limits_b <= self.most_b, "wide bins have room for more than they may hold")
         for c in self.classes:
