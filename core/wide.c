@@ -4,9 +4,8 @@
 #include "options.h"
 
 enum {
-    UNPURGED_PART = 8, /* of the heap, one part in so many may stay unpurged, or what is retained */
-    LARGER_PART = 2,   /* a block may be longer than what was asked for by one part in so many */
-    EASE_PART = 4,     /* who holds too much gives up one part in so many more, so that it lasts */
+    LARGER_PART = 2, /* a block may be longer than what was asked for by one part in so many */
+    EASE_PART = 4,   /* who holds too much gives up one part in so many more, so that it lasts */
 };
 
 HAK_NOINLINE unsigned hak_wide_serving(const hak_cache_t *cache, unsigned c) {
@@ -19,8 +18,7 @@ HAK_NOINLINE unsigned hak_wide_serving(const hak_cache_t *cache, unsigned c) {
 }
 
 static size_t most_now(void) {
-    size_t unpurged = hak_max(hak_options.retain, (hak_stock_used_units() << HAK_UNIT_SHIFT) / UNPURGED_PART);
-    return hak_budget_share_of(hak_min(unpurged, hak_options.cache_limit));
+    return hak_budget_share_of(hak_min(hak_stock_unpurged_units() << HAK_UNIT_SHIFT, hak_options.cache_limit));
 }
 
 static size_t bin_bytes(const hak_cache_t *cache, unsigned c) { return (size_t)-cache->bins[c].room * hak_classes[c].size; }
