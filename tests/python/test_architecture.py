@@ -29,6 +29,7 @@ LAYERS = (
     "recent",
     "reach",
     "depot",
+    "loaded",
     "object",
     "cfi",
     "trail",
