@@ -297,6 +297,11 @@ def test_faults_that_are_the_programs_own_go_to_its_handler(wrong: Wrong) -> Non
     assert (done.exit_code, done.errors) == (7, [])
 
 
+def test_a_handler_may_be_left_by_a_jump_each_time(wrong: Wrong) -> None:
+    done = wrong("leave_a_handler", guard="end")
+    assert (done.exit_code, done.errors) == (5, [])
+
+
 def test_a_program_may_exit_where_a_sweep_ends_it(wrong: Wrong) -> None:
     done = wrong("exit_when_a_sweep_aborts", 40, sweep="20", leaks=LEAKS)
     assert (done.exit_code, done.errors) == (7, ["overrun"])
