@@ -298,16 +298,19 @@ static inline void release_to(hak_cache_t *cache, size_t offset, void *block) {
     }
 }
 
-static inline void release_inline(void *block) {
+/* The offset of the bin of a block in the arena, by one load of the arena's base and one of its size; false if it lies elsewhere. */
+static inline bool find_bin(const void *block, size_t *offset) {
     uintptr_t base = hak_arena_base();
     size_t distance = (uintptr_t)block - base;
-    if (!HAK_DEBUG && HAK_LIKELY(distance < hak_read_hot(&hak_arena.size))) {
-        hak_cache_t *cache = hak_thread_fast();
-        size_t offset = hak_load_relaxed((hak_page_map_entry_t *)(base - HAK_PAGE_MAP_SPAN) + (distance >> HAK_UNIT_SHIFT));
-        release_to(cache, offset, block);
-        return;
-    }
-    release_slow(block, NULL);
+    if (HAK_UNLIKELY(distance >= hak_read_hot(&hak_arena.size))) return false;
+    *offset = hak_load_relaxed((hak_page_map_entry_t *)(base - HAK_PAGE_MAP_SPAN) + (distance >> HAK_UNIT_SHIFT));
+    return true;
+}
+
+static inline void release_inline(void *block) {
+    size_t offset;
+    if (!HAK_DEBUG && find_bin(block, &offset)) release_to(hak_thread_fast(), offset, block);
+    else release_slow(block, NULL);
 }
 
 /* What is outside the arena is checked when it is released. */
@@ -348,13 +351,11 @@ static HAK_NOINLINE void checked_release_coarse(char *block, size_t offset) {
 }
 
 static inline void checked_release(void *block) {
-    uintptr_t base = hak_arena_base();
-    size_t distance = (uintptr_t)block - base;
-    if (HAK_UNLIKELY(distance >= hak_read_hot(&hak_arena.size))) {
+    size_t offset;
+    if (!find_bin(block, &offset)) {
         checked_release_slow(block, "free");
         return;
     }
-    size_t offset = hak_load_relaxed((hak_page_map_entry_t *)(base - HAK_PAGE_MAP_SPAN) + (distance >> HAK_UNIT_SHIFT));
     uint8_t *state = hak_state(block);
     if (HAK_UNLIKELY(offset > HAK_TINY_MAX)) {
         checked_release_coarse(block, offset);
@@ -543,10 +544,8 @@ static HAK_NOINLINE void *resize_move(void *block, size_t offset, size_t old_siz
 
 /* The commonest, a block of a slab, without a second look at the page map. */
 void *hak_resize(void *block, size_t size) {
-    uintptr_t base = hak_arena_base();
-    size_t distance = (uintptr_t)block - base;
-    if (HAK_SECURE || HAK_DEBUG || HAK_UNLIKELY(distance >= hak_read_hot(&hak_arena.size))) return resize_slow(block, size);
-    size_t offset = hak_load_relaxed((hak_page_map_entry_t *)(base - HAK_PAGE_MAP_SPAN) + (distance >> HAK_UNIT_SHIFT));
+    size_t offset;
+    if (HAK_SECURE || HAK_DEBUG || !find_bin(block, &offset)) return resize_slow(block, size);
     unsigned c = (unsigned)(offset / HAK_BLOCK_ALIGN);
     if (HAK_UNLIKELY(c - 1 >= HAK_CLASS_LARGE - 1)) return resize_slow(block, size); /* large, or no block */
     size_t old_size = hak_classes[c].size;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "bits.h"
+#include "loaded.h"
 #include "os.h"
 
 enum {
@@ -14,19 +15,6 @@ enum {
 /* Of the linker: the allocator's own code. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char etext[] __attribute__((visibility("hidden")));
-
-/* Of glibc 2.35 and newer; takes no lock. The head of struct dl_find_object, and of struct link_map. */
-typedef struct found_map {
-    uintptr_t bias;
-    const char *path;
-} found_map_t;
-typedef struct found_object {
-    unsigned long long flags;
-    void *start, *end;
-    const found_map_t *map;
-    void *more[9];
-} found_object_t;
-extern int find_object(void *pc, found_object_t *object) __asm__("_dl_find_object") __attribute__((weak));
 
 static bool is_own(uintptr_t pc) { return pc >= (uintptr_t)__ehdr_start && pc < (uintptr_t)etext; }
 
@@ -51,8 +39,8 @@ static bool follows_call(const unsigned char code[BEFORE]) {
 /* Code of this process, by its address: a word of the stack that may be a return address. */
 static bool points_to_code(uintptr_t word) {
     if (word < 65536 || word >> 47 != 0 || is_own(word)) return false;
-    found_object_t object;
-    return find_object == NULL || find_object((void *)word, &object) == 0;
+    hak_loaded_t object;
+    return hak_loaded_find == NULL || hak_loaded_find((void *)word, &object) == 0;
 }
 
 static void add_callers(hak_callers_t *callers, const uintptr_t *places, size_t count) {
@@ -102,12 +90,12 @@ void hak_callers_tell(const char *title, const hak_callers_t *callers) {
     hak_line_number(&line, callers->thread);
     hak_line_text(&line, ":");
     for (uint32_t i = 0; i < callers->count; i++) {
-        found_object_t object;
-        bool known = find_object != NULL && find_object((void *)callers->pcs[i], &object) == 0;
+        hak_loaded_t object;
+        bool known = hak_loaded_find != NULL && hak_loaded_find((void *)callers->pcs[i], &object) == 0;
         hak_line_text(&line, " ");
-        if (known) hak_line_text(&line, name_of(object.map->path));
+        if (known) hak_line_text(&line, name_of(object.map->l_name));
         if (known) hak_line_text(&line, "+");
-        hak_line_pointer(&line, (const void *)(callers->pcs[i] - (known ? object.map->bias : 0)));
+        hak_line_pointer(&line, (const void *)(callers->pcs[i] - (known ? object.map->l_addr : 0)));
     }
     hak_line_write(&line, STDERR_FILENO);
 }

@@ -1,9 +1,6 @@
 #include "fault.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "options.h"
 #include "os.h"
@@ -17,38 +14,10 @@ enum {
     NEAR_STEP = 4096,
 };
 
-static const int fault_signals[] = {SIGSEGV, SIGBUS};
-enum { SIGNALS = sizeof fault_signals / sizeof *fault_signals };
-
 static struct {
     hak_lock_t lock;
-    struct sigaction before[SIGNALS]; /* what the program wants, or wanted at the start */
     bool open;
 } fault;
-
-static _Thread_local volatile bool chaining;
-
-static int index_of(int signal_number) { return signal_number == SIGSEGV ? 0 : 1; }
-
-/* sigaction(2): not of the kernel's own finding; it says nothing about an address, and does not come again by itself. */
-static bool was_sent(const siginfo_t *info) { return info->si_code <= 0; }
-
-/* The program's handler, or the system's action, which follows when the instruction faults again. */
-static void chain_fault(int number, siginfo_t *info, void *context) {
-    struct sigaction *next = &fault.before[index_of(number)];
-    if (next->sa_handler == SIG_IGN && was_sent(info)) return;
-    bool own = next->sa_handler != SIG_DFL && next->sa_handler != SIG_IGN;
-    if (!own || chaining) {
-        struct sigaction standard = {.sa_handler = SIG_DFL};
-        sigaction(number, &standard, NULL);
-        if (was_sent(info)) tgkill(getpid(), gettid(), number);
-        return;
-    }
-    chaining = true;
-    if ((next->sa_flags & SA_SIGINFO) != 0) next->sa_sigaction(number, info, context);
-    else next->sa_handler(number);
-    chaining = false;
-}
 
 static uint64_t how_far(const hak_record_t *record, uintptr_t address) {
     return address < record->block ? record->block - address : address - hak_record_end(record);
@@ -111,63 +80,38 @@ static bool in_the_library(uintptr_t pc) {
     return hak_stack_module_of((uintptr_t)&hak_fault_open, &module) && pc - module.start < module.end - module.start;
 }
 
-static void handle_fault(int number, siginfo_t *info, void *context) {
-    int saved = errno;
-    if (was_sent(info)) {
-        chain_fault(number, info, context);
-        errno = saved;
-        return;
-    }
-    uintptr_t address = (uintptr_t)info->si_addr;
+static hak_fault_end_t handle_fault(const hak_fault_t *struck) {
+    uintptr_t address = (uintptr_t)struck->address;
     if (hak_report_is_here()) {
         hak_warn("a report ended in a fault;", "the check file may be incomplete");
-        struct sigaction standard = {.sa_handler = SIG_DFL};
-        sigaction(number, &standard, NULL);
-        return;
+        return HAK_FAULT_LAST;
     }
     hak_finding_t finding = {
-        .door = HAK_DOOR_none, .when = "fault", .pointer = (const void *)address, .signal_context = context};
-    if (explain_fault(address, hak_os_struck_writing(context), &finding)) {
+        .door = HAK_DOOR_none, .when = "fault", .pointer = struck->address, .signal_context = struck->signal_context};
+    if (explain_fault(address, struck->writes, &finding)) {
         hak_report(&finding);
-        if (hak_pages_let_pass((const void *)address)) {
-            errno = saved;
-            return;
-        }
-    } else if (in_the_library(hak_os_registers(context).pc)) {
-        hak_sweep_at_fault(context);
+        if (hak_pages_let_pass(struck->address)) return HAK_FAULT_MENDED;
+    } else if (in_the_library(struck->at.pc)) {
+        hak_sweep_at_fault(struck->signal_context);
         finding.error = HAK_ERROR_corrupt_list;
         hak_report(&finding);
     } else if (is_near_the_heap(address)) {
         finding.error = HAK_ERROR_wild_access;
         finding.record = nearest(address);
-        if (finding.record != NULL) blame_access(&finding, address, hak_os_struck_writing(context));
+        if (finding.record != NULL) blame_access(&finding, address, struck->writes);
         hak_report(&finding);
     }
-    errno = saved;
-    chain_fault(number, info, context);
-}
-
-static void install_handler(int i, struct sigaction *before) {
-    struct sigaction ours = {.sa_sigaction = handle_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    sigemptyset(&ours.sa_mask);
-    sigaction(fault_signals[i], &ours, before);
+    return HAK_FAULT_UNKNOWN;
 }
 
 void hak_fault_open(void) {
-    for (int i = 0; i < SIGNALS; i++) install_handler(i, &fault.before[i]);
+    hak_os_on_fault(handle_fault);
     fault.open = true;
 }
 
 void hak_fault_renew(void) {
     if (!fault.open || !hak_try_lock_for(&fault.lock, HAK_LOCK_check)) return;
-    for (int i = 0; i < SIGNALS; i++) {
-        struct sigaction now;
-        if (sigaction(fault_signals[i], NULL, &now) != 0 || now.sa_sigaction == handle_fault) continue;
-        /* A handler of the program; the system's action is what it sets to end itself. */
-        if (now.sa_handler == SIG_DFL) continue;
-        fault.before[i] = now;
-        install_handler(i, NULL);
-    }
+    hak_os_on_fault_again();
     hak_unlock(&fault.lock);
 }
 

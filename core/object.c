@@ -1,24 +1,14 @@
 #include "object.h"
 
 #include <elf.h>
-#include <link.h>
 #include <string.h>
 
 #include "atomic.h"
 #include "bits.h"
+#include "loaded.h"
 #include "os.h"
 
 enum { LASTING_MAX = 64 };
-
-/* What _dl_find_object tells; glibc's <dlfcn.h>, struct dl_find_object. */
-typedef struct glibc_found {
-    unsigned long long flags;
-    void *start, *end;
-    struct link_map *map;
-    void *unwind_header;
-    unsigned long long reserved[7];
-} glibc_found_t;
-extern int glibc_find_object(void *pc, glibc_found_t *result) __asm__("_dl_find_object") __attribute__((weak));
 
 static void take_segment(hak_object_t *object, const ElfW(Phdr) * header) {
     uintptr_t start = object->bias + header->p_vaddr;
@@ -51,7 +41,7 @@ static bool is_inside(const hak_object_t *object, uintptr_t pc) {
 }
 
 /* The first page of an object holds its program headers, unless a linker was told otherwise. */
-static bool from_found(const glibc_found_t *found, hak_object_t *object) {
+static bool from_found(const hak_loaded_t *found, hak_object_t *object) {
     const ElfW(Ehdr) *header = found->start;
     size_t room = (uintptr_t)found->end - (uintptr_t)found->start;
     if (room < sizeof *header || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return false;
@@ -84,9 +74,9 @@ static int look_in_object(struct dl_phdr_info *info, size_t size, void *context)
 }
 
 bool hak_object_find(uintptr_t pc, hak_object_t *object) {
-    if (glibc_find_object != NULL) {
-        glibc_found_t found;
-        if (glibc_find_object((void *)pc, &found) != 0) return false;
+    if (hak_loaded_find != NULL) {
+        hak_loaded_t found;
+        if (hak_loaded_find((void *)pc, &found) != 0) return false;
         if (from_found(&found, object)) return is_inside(object, pc);
     }
     object_search_t search = {pc, object, false};
@@ -187,9 +177,9 @@ static bool find_lasting(uintptr_t pc, hak_extent_t *extent) {
 bool hak_object_extent(uintptr_t pc, hak_extent_t *extent) {
     if (find_lasting(pc, extent)) return true;
     extent->lasts = false;
-    if (glibc_find_object != NULL) {
-        glibc_found_t found;
-        if (glibc_find_object((void *)pc, &found) != 0) return false;
+    if (hak_loaded_find != NULL) {
+        hak_loaded_t found;
+        if (hak_loaded_find((void *)pc, &found) != 0) return false;
         extent->start = (uintptr_t)found.start;
         extent->end = (uintptr_t)found.end;
         extent->id = id_of(identity_of(extent->start, found.map, (uintptr_t)found.unwind_header), &extent->fresh);

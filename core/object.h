@@ -1,7 +1,7 @@
 /* object.h -- the loaded objects (program, libraries) by address: where they lie, their segments, tables and names.
- * May use: base, bits, atomic, os.
- * With glibc 2.35 and newer an object is found by _dl_find_object, which takes no lock and is safe in a signal handler; else by
- * dl_iterate_phdr. The object stays loaded as long as `pc` is on a stack that will return to it. */
+ * May use: base, bits, atomic, os, loaded.
+ * An object is found as loaded.h says, without a lock; where the C library has none of that, by dl_iterate_phdr. It stays loaded as
+ * long as `pc` is on a stack that will return to it. */
 #ifndef HAK_OBJECT_H
 #define HAK_OBJECT_H
 

@@ -27,7 +27,9 @@
 #include "sampled.c"
 #include "size_class.c"
 #include "arena.c"
+#if HAK_SECURE
 #include "state.c"
+#endif
 #include "span.c"
 #include "stock.c"
 #include "large.c"
@@ -42,7 +44,9 @@
 #include "flow.c"
 #include "upkeep.c"
 #include "guard.c"
+#if HAK_SECURE
 #include "secure.c"
+#endif
 #include "foreign.c"
 #include "alloc.c"
 #if HAK_DEBUG

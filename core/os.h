@@ -83,9 +83,26 @@ typedef struct hak_where {
     uintptr_t pc;
     const void *frame;
 } hak_where_t;
-/* Calls `handle` when an access to memory faults; what it does not know goes on to the handler that the program had. */
-typedef bool (*hak_fault_handler_t)(const void *address, bool write, hak_where_t at);
+
+/* An access to memory that the processor could not make (SIGSEGV, SIGBUS); the context is the handler's third argument. */
+typedef struct hak_fault {
+    const void *address;
+    bool writes;
+    hak_where_t at;
+    const void *signal_context;
+} hak_fault_t;
+/* What follows: the program's own handler in either of the first two cases. */
+typedef enum {
+    HAK_FAULT_UNKNOWN, /* without one, the system's action */
+    HAK_FAULT_TOLD,    /* without one, abort() */
+    HAK_FAULT_LAST,    /* the system's action at once */
+    HAK_FAULT_MENDED,  /* the instruction runs again */
+} hak_fault_end_t;
+typedef hak_fault_end_t (*hak_fault_handler_t)(const hak_fault_t *fault);
+/* Calls `handle` at each from now on. Once. */
 void hak_os_on_fault(hak_fault_handler_t handle);
+/* Comes before a handler that the program has set since. Not by two threads at once. */
+void hak_os_on_fault_again(void);
 
 void hak_os_wait(_Atomic uint32_t *word, uint32_t value);
 void hak_os_wake(_Atomic uint32_t *word);

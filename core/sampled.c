@@ -128,8 +128,9 @@ bool hak_sampled_is_live(const void *block) {
 }
 
 /* The error that a fault at `address` is: the slot is its own, or the one whose block is nearer. */
-static bool sampled_fault(const void *address, bool write, hak_where_t at) {
-    if (!hak_sampled_holds(address)) return guarded.also != NULL && guarded.also(address, write, at);
+static hak_fault_end_t sampled_fault(const hak_fault_t *fault) {
+    const void *address = fault->address;
+    if (!hak_sampled_holds(address)) return guarded.also != NULL ? guarded.also(fault) : HAK_FAULT_UNKNOWN;
     size_t number = number_of(address);
     const slot_t *slot = &guarded.slots[number];
     bool between = (const char *)address < start_of(number);
@@ -138,17 +139,17 @@ static bool sampled_fault(const void *address, bool write, hak_where_t at) {
         if (slot->block == NULL || (before && guarded.slots[number - 1].block != NULL)) slot = &guarded.slots[number - 1];
     }
     bool freed = slot->block != NULL && !slot->live;
-    hak_error_t error = write ? HAK_ERROR_out_of_bounds_write : HAK_ERROR_out_of_bounds_read;
-    if (freed) error = write ? HAK_ERROR_write_after_free : HAK_ERROR_read_after_free;
+    hak_error_t error = fault->writes ? HAK_ERROR_out_of_bounds_write : HAK_ERROR_out_of_bounds_read;
+    if (freed) error = fault->writes ? HAK_ERROR_write_after_free : HAK_ERROR_read_after_free;
     hak_callers_t here;
-    hak_callers_find(at, &here);
+    hak_callers_find(fault->at, &here);
     hak_callers_tell("accessed", &here);
     if (slot->block != NULL) {
         hak_callers_tell("allocated", &slot->allocated);
         if (freed) hak_callers_tell("freed", &slot->freed);
     }
     hak_tell(error, address, "access");
-    return true;
+    return HAK_FAULT_TOLD;
 }
 
 void hak_sampled_open(hak_fault_handler_t also) {

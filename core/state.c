@@ -46,13 +46,13 @@ void hak_state_carve(unsigned c, char *first, uint32_t count, hak_chain_t *out) 
     *out = (hak_chain_t){next, count};
 }
 
-bool hak_state_fault(const void *address, bool write, hak_where_t at) {
-    if (!hak_arena_holds(address)) return false;
+hak_fault_end_t hak_state_fault(const hak_fault_t *fault) {
+    if (!hak_arena_holds(fault->address)) return HAK_FAULT_UNKNOWN;
     hak_callers_t here;
-    hak_callers_find(at, &here);
+    hak_callers_find(fault->at, &here);
     hak_callers_tell("accessed", &here);
-    hak_tell(write ? HAK_ERROR_out_of_bounds_write : HAK_ERROR_out_of_bounds_read, address, "access");
-    return true;
+    hak_tell(fault->writes ? HAK_ERROR_out_of_bounds_write : HAK_ERROR_out_of_bounds_read, fault->address, "access");
+    return HAK_FAULT_TOLD;
 }
 
 void hak_state_retire(unsigned c, size_t unit, uint32_t carved) {

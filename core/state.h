@@ -56,8 +56,8 @@ static inline uint64_t hak_load_word(const void *at) {
     return word;
 }
 
-/* A fault in the arena, where guards are; false if `address` is elsewhere. */
-bool hak_state_fault(const void *address, bool write, hak_where_t at);
+/* A fault in the arena, where guards are, is told. */
+hak_fault_end_t hak_state_fault(const hak_fault_t *fault);
 
 static inline bool hak_state_is_coarse(unsigned c) { return c > HAK_TINY_CLASSES; }
 static inline uint64_t hak_state_live_word(size_t size, unsigned kind) {

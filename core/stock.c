@@ -9,7 +9,7 @@ enum {
     SPANS_LOOKED = 4,             /* spans looked at in one list */
     LIMIT_MAX = 256,              /* units: dirty ones that a stock keeps, 4 MiB */
     LIMIT_PART = 2,               /* of what may stay unpurged, one part in so many for stocks */
-    LIVE_PART = 8,                /* of the heap, one part in so many may stay unpurged */
+    UNPURGED_PART = 8,            /* of the heap, one part in so many may stay unpurged, or what is retained */
     TRADE_LEAST = 16,             /* units that a stock takes at once, if its limit is less: a slab of the longest */
     SHOW_PART = 8,                /* of its limit, so much may change before a stock shows it */
 };
@@ -39,13 +39,15 @@ size_t hak_stock_used_units(void) {
 
 size_t hak_stock_dirty_units(void) { return hak_load_relaxed(&figures.dirty); }
 
+size_t hak_stock_unpurged_units(void) {
+    return hak_max(hak_options.retain >> HAK_UNIT_SHIFT, hak_stock_used_units() / UNPURGED_PART);
+}
+
 static uint32_t limit_now(stock_t *stock) {
     if (!stock->used) hak_add_relaxed(&figures.stocks, 1);
     stock->used = true;
-    size_t retained = hak_options.retain >> HAK_UNIT_SHIFT;
-    if (retained == 0 || hak_span_is_limited()) return 0;
-    size_t unpurged = hak_max(retained, hak_stock_used_units() / LIVE_PART);
-    return (uint32_t)hak_min(unpurged / LIMIT_PART / hak_load_relaxed(&figures.stocks), LIMIT_MAX);
+    if (hak_options.retain < HAK_UNIT_SIZE || hak_span_is_limited()) return 0;
+    return (uint32_t)hak_min(hak_stock_unpurged_units() / LIMIT_PART / hak_load_relaxed(&figures.stocks), LIMIT_MAX);
 }
 
 static uint32_t distance(uint32_t a, uint32_t b) { return a > b ? a - b : b - a; }

@@ -6,9 +6,8 @@
  * the pool, where it is merged, and gets up to a superslab, or less where many stocks share what all may keep: who cut new
  * memory for long would leave what others have freed unused. One that has too much gives all back. So the pool's lock is taken
  * about once for each superslab that comes or goes, or each `limit` where that is less.
- * What is in stocks is free memory: they share half of what may stay unpurged, the settings' `retain` or an eighth of the heap
- * (a stock may have more until it next looks, when others have come since), and each tick and trim empties them. Where address
- * space is limited they keep nothing.
+ * What is in stocks is free memory: they share half of what may stay unpurged (a stock may have more until it next looks, when
+ * others have come since), and each tick and trim empties them. Where address space is limited they keep nothing.
  *
  * Any thread may call; a stock's lock guards its spans and is taken after class locks and before the span lock.
  * Invariants: a span in a stock has kind HAK_UNIT_STOCKED, so that nobody else merges with it, and its dirty bits are set;
@@ -33,6 +32,8 @@ void hak_stock_empty(void);
 /* Relaxed figures for decisions on slow paths, without a lock: units of spans in use, and dirty units in stocks. */
 size_t hak_stock_used_units(void);
 size_t hak_stock_dirty_units(void);
+/* What may stay unpurged, wherever it waits (stocks, pool, threads' wide bins): the setting `retain`, or an eighth of the heap. */
+size_t hak_stock_unpurged_units(void);
 
 /* The pool's figures with those of the stocks. Slow: for statistics. */
 hak_span_totals_t hak_stock_totals(void);

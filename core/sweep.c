@@ -78,31 +78,30 @@ static void visit(const hak_site_t *site, void *context) {
     hak_report(&finding);
 }
 
-/* Reports each damage with that `when`. Under the lock. */
-static void look_at_all(const char *when, const void *signal_context, bool goes_on) {
+/* Reports each damage as `finding` says, if no other sweep is under way or it waits for that. */
+static hak_sweep_totals_t look_at_all(hak_finding_t finding, bool waits) {
+    if (waits) hak_lock_for(&sweep.lock, HAK_LOCK_check);
+    else if (!hak_try_lock_for(&sweep.lock, HAK_LOCK_check)) return (hak_sweep_totals_t){0, 0};
     sweeps_here = true;
     if (sweep.window == NULL) sweep.window = hak_os_map(NULL, WINDOW_BYTES + 2 * PART_BYTES);
     sweep.totals = (hak_sweep_totals_t){0, 0};
     sweep.length = 0;
-    sweep.finding = (hak_finding_t){
-        .door = HAK_DOOR_none, .when = when, .signal_context = signal_context, .goes_on = goes_on};
+    sweep.finding = finding;
     if (sweep.window != NULL) hak_record_visit(visit, NULL);
+    hak_sweep_totals_t totals = sweep.totals;
     sweeps_here = false;
+    hak_unlock(&sweep.lock);
+    return totals;
 }
 
 void hak_sweep_at_fault(const void *signal_context) {
-    if (!hak_try_lock_for(&sweep.lock, HAK_LOCK_check)) return;
-    look_at_all("fault", signal_context, true);
-    hak_unlock(&sweep.lock);
+    hak_finding_t finding = {.door = HAK_DOOR_none, .when = "fault", .signal_context = signal_context, .goes_on = true};
+    look_at_all(finding, false); /* the fault may be in a sweep */
 }
 
 hak_sweep_totals_t hak_sweep_at_exit(void) {
     if (sweeps_here) return sweep.totals; /* the program ends in a handler of a signal that this thread's sweep met or raised */
-    hak_lock_for(&sweep.lock, HAK_LOCK_check);
-    look_at_all("exit", NULL, true);
-    hak_sweep_totals_t totals = sweep.totals;
-    hak_unlock(&sweep.lock);
-    return totals;
+    return look_at_all((hak_finding_t){.door = HAK_DOOR_none, .when = "exit", .goes_on = true}, true);
 }
 
 static void *sweep_thread(void *argument) {
@@ -110,9 +109,7 @@ static void *sweep_thread(void *argument) {
     pthread_setname_np(pthread_self(), "hakmem-sweep");
     for (;;) {
         hak_os_sleep_ms(hak_options.check_sweep);
-        hak_lock_for(&sweep.lock, HAK_LOCK_check);
-        look_at_all("sweep", NULL, false);
-        hak_unlock(&sweep.lock);
+        look_at_all((hak_finding_t){.door = HAK_DOOR_none, .when = "sweep"}, true);
     }
     return NULL;
 }

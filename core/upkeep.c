@@ -14,7 +14,6 @@ enum {
     SKIP_TRIPS_MAX = 15,      /* trips to the transfer cache between two looks, at most */
     BUSY_TRIPS = 64,          /* trips past the cache, without a growing debt, after which a thread is busy, */
     BUSY_DEBT = 2,            /* if no more than so many times of what may stay is free: it may fall silent while it is not trapped */
-    HEAP_PART = 8,            /* of the heap, one part in so many may stay unpurged, or what is retained */
     STEP_PART = 16,           /* of what is retained, a debt that grows by less than one part in so many does not grow */
     GROWTH_MS = 20,           /* a debt that has not grown for so long does not grow */
     GROWTH_PART = 32,         /* growth of what is in use by one part in so many, */
@@ -35,11 +34,10 @@ static struct {
 } state HAK_ALIGNED(64);
 
 static size_t retained_units(void) { return hak_options.retain >> HAK_UNIT_SHIFT; }
-static size_t unpurged_units(void) { return hak_max(retained_units(), hak_stock_used_units() / HEAP_PART); }
 /* What stocks have beyond their part of what is retained is theirs by the size of the heap (stock.c), and no debt; but for what
  * they still have from when they were fewer, or the heap was larger. */
 static size_t dirty_units(void) {
-    size_t stocked = hak_stock_dirty_units(), theirs = hak_min(stocked, unpurged_units() / 2);
+    size_t stocked = hak_stock_dirty_units(), theirs = hak_min(stocked, hak_stock_unpurged_units() / 2);
     return hak_span_dirty_units() + hak_min(stocked, retained_units() / 2) + (stocked - theirs);
 }
 static bool in_debt(void) { return dirty_units() > retained_units(); }
@@ -193,7 +191,7 @@ static void watch_debt(hak_cache_t *cache, uint64_t now_ms) {
     } else if (grows) {
         cache->trap_trips = 0;
         hak_thread_set_trap(cache, true);
-    } else if (++cache->trap_trips >= BUSY_TRIPS && dirty <= BUSY_DEBT * unpurged_units()) {
+    } else if (++cache->trap_trips >= BUSY_TRIPS && dirty <= BUSY_DEBT * hak_stock_unpurged_units()) {
         hak_thread_set_trap(cache, false);
     }
 }

@@ -4,7 +4,6 @@
 #include "options.h"
 
 enum {
-    UNPURGED_PART = 8, /* of the heap, one part in so many may stay unpurged, or what is retained */
     LARGER_PART = 2,   /* a block may be longer than what was asked for by one part in so many */
     EASE_PART = 3,     /* who holds too much gives up one part in so many more, so that it lasts */
     LEAST_UNITS = HAK_MID_MAX / HAK_UNIT_SIZE + 1,
@@ -22,8 +21,7 @@ HAK_NOINLINE unsigned hak_wide_serving(const hak_cache_t *cache, unsigned c) {
 }
 
 static size_t most_now(void) {
-    size_t unpurged = hak_max(hak_options.retain, (hak_stock_used_units() << HAK_UNIT_SHIFT) / UNPURGED_PART);
-    return hak_budget_share_of(hak_min(unpurged, hak_options.cache_limit));
+    return hak_budget_share_of(hak_min(hak_stock_unpurged_units() << HAK_UNIT_SHIFT, hak_options.cache_limit));
 }
 
 static uint32_t bin_blocks(const hak_bin_t *bin) { return (uint32_t)(bin->limit - bin->room); }

@@ -1,8 +1,6 @@
 """What more than one directory of tests needs: fixtures, and signals as a terminal's."""
 
-import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.compiler import compile_to
 from tests.real import needs
 
 
@@ -29,24 +28,9 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that holds the clock that the core sees, so that no tick comes; tests/model sets it."""
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("gcc is not installed: the clock of the core cannot be held")
-    library = tmp_path_factory.mktemp("clock") / "clock.so"
+    flags = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
     source = Path(__file__).parent / "model" / "clock.c"
-    command = [
-        compiler,
-        "-std=c11",
-        "-D_GNU_SOURCE",
-        "-O2",
-        "-fPIC",
-        "-shared",
-        "-Wall",
-        "-Wextra",
-        "-Werror",
-    ]
-    subprocess.run([*command, str(source), "-o", str(library), "-ldl"], check=True)
-    return library
+    return compile_to(tmp_path_factory.mktemp("clock") / "clock.so", *flags, source, "-ldl")
 
 
 @pytest.fixture(scope="module")

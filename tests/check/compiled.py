@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hakmem.check.processes import Location
-from tests.real import needs
+from tests.compiler import compile_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,7 @@ def build(directory: Path, source: str, *flags: str, name: str = "program.c", co
     """Compiles `source` with exactly these flags."""
     file = directory / name
     file.write_text(source)
-    target = file.with_suffix(".out")
-    subprocess.run([needs.program(compiler), str(file), "-o", str(target), *flags], check=True)
+    target = compile_to(file.with_suffix(".out"), file, *flags, compiler=compiler)
     listed = subprocess.run(["nm", str(target)], capture_output=True, text=True, check=True).stdout
     symbols = (line.split() for line in listed.splitlines())
     return Built(

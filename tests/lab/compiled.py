@@ -1,10 +1,9 @@
 """Compiles what the laboratory is tested with: allocators of one defect, and programs of known doings."""
 
-import subprocess
 from pathlib import Path
 
 from hakmem.lab.plan import Allocator
-from tests.real import needs
+from tests.compiler import compile_to
 
 _HERE = Path(__file__).parent
 _WORKLOADS = _HERE.parents[1] / "workloads"
@@ -45,5 +44,4 @@ def compile_meter(directory: Path) -> Path:
 
 
 def _compile(source: Path, target: Path, *flags: str) -> Path:
-    subprocess.run([needs.program("gcc"), *_FLAGS, *flags, str(source), "-o", str(target)], check=True)
-    return target
+    return compile_to(target, *_FLAGS, *flags, source)

@@ -16,8 +16,10 @@ from hakmem.lab.plan import (
     Kind,
     Metric,
 )
-from hakmem.lab.result import AllocatorRecord, Cell, ClassRate, Host, Ratio, Suite
+from hakmem.lab.result import AllocatorRecord, Cell, ClassRate, Ratio, Suite
 from hakmem.lab.statistics import Interval
+
+from . import made_up
 
 ALLOCATORS = ("system", "hakmem", "mimalloc", "jemalloc", "tcmalloc", "tbbmalloc", "snmalloc")
 BASELINE = "system"
@@ -76,18 +78,13 @@ FAILURES = {
     ("git/gc", "tbbmalloc"): ("not loaded", "libtbbmalloc_proxy.so.2 was not in the process"),
 }
 
-HOST = Host(
+HOST = replace(
+    made_up.HOST,
     kernel="6.1.0-28-amd64",
-    machine="x86_64",
     cpu="AMD EPYC 7B13 (Example)",
     cores=8,
     memory_b=32 << 30,
-    governor="performance",
     load_at_start=0.31,
-    thp="madvise",
-    overcommit="0",
-    libc="glibc 2.36",
-    python="3.11.2",
     virtualised="kvm",
 )
 

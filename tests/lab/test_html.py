@@ -386,7 +386,7 @@ def test_colours_stand_out_from_the_page_and_from_each_other(theme: str) -> None
 
 def test_the_page_s_files_come_with_the_package() -> None:
     directory = resources.files("hakmem.report") / "page"
-    for name in ("template.html", "style.css", "scripts", "vendor"):
+    for name in ("frame.html", "template.html", "style.css", "scripts", "vendor"):
         assert (directory / name).is_file() or (directory / name).is_dir()
 
 

@@ -13,6 +13,7 @@ from hakmem.lab import allocators
 from hakmem.lab.catalogue.native import WORKLOADS
 from hakmem.lab.plan import Effort, Workload
 from hakmem.lab.programs import program
+from tests.compiler import compile_to
 from tests.real import needs
 
 from .native_programs import SHORT, Result, command_of, result, run
@@ -225,8 +226,7 @@ def test_an_allocator_that_gives_wrong_blocks_is_found_out(
     fault: str, command: str, complaint: str, tmp_path: Path
 ) -> None:
     faulty = tmp_path / "faulty.so"
-    flags = ["-shared", "-fPIC", "-fno-builtin", "-O1", f"-D{fault}", "-o", str(faulty)]
-    subprocess.run([needs.program("gcc"), *flags, str(FAULTY), "-ldl"], check=True)
+    compile_to(faulty, "-shared", "-fPIC", "-fno-builtin", "-O1", f"-D{fault}", FAULTY, "-ldl")
     done = run(command, faulty)
     assert done.returncode == 1
     assert complaint in done.stderr

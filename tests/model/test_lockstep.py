@@ -209,6 +209,28 @@ def test_the_core_follows_the_model_through_any_calls(flavour: str, cores: dict[
     )
 
 
+def free_neighbours(both: LockStep, choose: random.Random, thread: int, most: int) -> None:
+    """Frees fewer than `most` blocks that were allocated one after the other."""
+    first = choose.randrange(len(both.blocks))
+    both.free(thread, both.blocks[first : first + choose.randrange(1, most)])
+
+
+def go_on(both: LockStep, choose: random.Random, threads: int) -> None:
+    """Now and then time passes; seldom a thread ends that is not the first."""
+    if choose.random() < 0.1:
+        both.wait(choose.randrange(1, 40))
+    if choose.random() < 0.003:
+        both.end(choose.randrange(1, threads))
+
+
+def end_with_nothing(both: LockStep) -> None:
+    both.heap.check()
+    both.free(0, both.blocks)
+    both.trim(1, 0)
+    both.heap.check()
+    both.compare()
+
+
 def work(both: LockStep, seed: int, operations: int) -> Iterator[int]:
     """Operations like those of a program: sizes mostly small, lifetimes short and long, time passing slowly.
 
@@ -226,12 +248,8 @@ def work(both: LockStep, seed: int, operations: int) -> Iterator[int]:
             block = choose.choice(both.blocks)
             both.realloc(thread, block, 1, int(block.usable_b * choose.uniform(0.2, 3)) + 1)
         elif both.blocks:
-            first = choose.randrange(len(both.blocks))
-            both.free(thread, both.blocks[first : first + choose.randrange(1, 90)])
-        if choose.random() < 0.1:
-            both.wait(choose.randrange(1, 40))
-        if choose.random() < 0.003:
-            both.end(choose.randrange(1, 3))
+            free_neighbours(both, choose, thread, most=90)
+        go_on(both, choose, threads=3)
         yield number
 
 
@@ -252,11 +270,7 @@ def test_the_core_follows_the_model_through_long_work(
 ) -> None:
     both = LockStep(cores[flavour], settings, POLICIES[flavour])
     run_work(both)
-    both.heap.check()
-    both.free(0, both.blocks)
-    both.trim(1, 0)
-    both.heap.check()
-    both.compare()
+    end_with_nothing(both)
     cores[flavour].close()
 
 
@@ -268,12 +282,8 @@ def run_wide(both: LockStep, operations: int) -> None:
         if len(both.blocks) < 60 * choose.random():
             both.malloc(thread, [choose.randrange(30_000, 270_000) for _ in range(choose.randrange(1, 6))])
         elif both.blocks:
-            first = choose.randrange(len(both.blocks))
-            both.free(thread, both.blocks[first : first + choose.randrange(1, 6)])
-        if choose.random() < 0.1:
-            both.wait(choose.randrange(1, 40))
-        if choose.random() < 0.003:
-            both.end(1)
+            free_neighbours(both, choose, thread, most=6)
+        go_on(both, choose, threads=2)
         if number % 10 == 0:
             both.compare()
 
@@ -287,11 +297,7 @@ def test_the_core_follows_the_model_through_wide_blocks(
 ) -> None:
     both = LockStep(cores[flavour], settings, POLICIES[flavour])
     run_wide(both, 800)
-    both.heap.check()
-    both.free(0, both.blocks)
-    both.trim(1, 0)
-    both.heap.check()
-    both.compare()
+    end_with_nothing(both)
     cores[flavour].close()
 
 

@@ -29,6 +29,7 @@ LAYERS = (
     "recent",
     "reach",
     "depot",
+    "loaded",
     "object",
     "cfi",
     "trail",
@@ -265,10 +266,13 @@ def test_no_source_runs_without_a_contract() -> None:
         assert source.text.startswith(f"/* {source.path.name} -- "), source.path.name
 
 
-def test_only_the_debug_flavour_contains_the_debug_layers(each_library: Path) -> None:
+@pytest.mark.parametrize(
+    ("flavour", "known"), [("debug", "hak_stack_capture"), ("secure", "hak_secure_set_kind")]
+)
+def test_no_other_flavour_contains_the_layers_of_one(flavour: str, known: str, each_library: Path) -> None:
     """Those that one.c includes in that flavour alone."""
     blocks = re.findall(
-        r"^#if HAK_DEBUG\n(.*?)^#endif", (CORE / "one.c").read_text(), re.MULTILINE | re.DOTALL
+        rf"^#if HAK_{flavour.upper()}\n(.*?)^#endif", (CORE / "one.c").read_text(), re.MULTILINE | re.DOTALL
     )
     layers = [Path(name) for block in blocks for name in INCLUDE.findall(block)]
     names = {
@@ -276,6 +280,6 @@ def test_only_the_debug_flavour_contains_the_debug_layers(each_library: Path) ->
         for path in layers
         for name in re.findall(r"^(?:\w+[ *]+)+(hak_\w+)\(.*\{$", (CORE / path).read_text(), re.MULTILINE)
     }
-    assert "hak_stack_capture" in names
+    assert known in names
     symbols = {line.split()[-1] for line in run(["nm", str(each_library)]).splitlines()}
-    assert bool(names & symbols) == ("debug" in each_library.name)
+    assert bool(names & symbols) == (flavour in each_library.name)

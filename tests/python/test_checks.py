@@ -5,7 +5,6 @@ The programs are those of tests/c/misuse/wrongs.c; the records are those of docs
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import pytest
 from hakmem.libraries import library_path
 from hakmem.spec.errors import ERROR_KINDS
 from hakmem.spec.settings import SETTINGS
+from tests.compiler import compile_to
 
 SOURCE = Path(__file__).resolve().parents[1] / "c" / "misuse" / "wrongs.c"
 SIZES = (8, 100, 1 << 10, 10 << 10, 100 << 10, 4 << 20)
@@ -56,13 +56,8 @@ Wrong = Callable[..., Run]
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        pytest.skip("gcc is not installed")
     built = tmp_path_factory.mktemp("wrongs") / "wrongs"
-    flags = ["-O1", "-g", "-Wall", "-Wextra", "-pthread"]
-    subprocess.run([compiler, *flags, str(SOURCE), "-o", str(built), "-ldl"], check=True)
-    return built
+    return compile_to(built, "-O1", "-g", "-Wall", "-Wextra", "-pthread", SOURCE, "-ldl")
 
 
 @pytest.fixture
@@ -302,6 +297,11 @@ def test_faults_that_are_the_programs_own_go_to_its_handler(wrong: Wrong) -> Non
     assert (done.exit_code, done.errors) == (7, [])
 
 
+def test_a_handler_may_be_left_by_a_jump_each_time(wrong: Wrong) -> None:
+    done = wrong("leave_a_handler", guard="end")
+    assert (done.exit_code, done.errors) == (5, [])
+
+
 def test_a_program_may_exit_where_a_sweep_ends_it(wrong: Wrong) -> None:
     done = wrong("exit_when_a_sweep_aborts", 40, sweep="20", leaks=LEAKS)
     assert (done.exit_code, done.errors) == (7, ["overrun"])
@@ -344,31 +344,19 @@ def test_damage_all_over_the_heap_ends_in_a_report(wrong: Wrong) -> None:
 
 @pytest.mark.parametrize("on_error", ["abort", "continue"])
 @pytest.mark.parametrize("settings", HOSTILE_SETTINGS, ids=" ".join)
+@pytest.mark.parametrize("name", ["damage_at_random", "spoil_the_tables"])
 def test_hostile_programs_neither_hang_the_reporter_nor_spoil_its_lines(
-    settings: dict[str, str], on_error: str, wrong: Wrong
+    name: str, settings: dict[str, str], on_error: str, wrong: Wrong
 ) -> None:
     for seed in range(HOSTILE_SEEDS):
-        done = wrong("damage_at_random", seed, on_error=on_error, **settings)
+        done = wrong(name, seed, on_error=on_error, **settings)
         assert done.exit_code in {0, ABORTED, -signal.SIGSEGV, -signal.SIGBUS}, seed
         assert "a report ended in a fault" not in done.text, seed
         assert set(done.errors) <= KINDS, seed
-        assert done.errors, seed
+        assert done.errors or name == "spoil_the_tables", seed  # where nothing may be left to tell
         if done.exit_code in {-signal.SIGSEGV, -signal.SIGBUS}:
-            assert done.of("error")[-1]["when"] == "fault", seed
-
-
-@pytest.mark.parametrize("on_error", ["abort", "continue"])
-@pytest.mark.parametrize("settings", HOSTILE_SETTINGS, ids=" ".join)
-def test_damaged_tables_neither_hang_the_reporter_nor_end_it(
-    settings: dict[str, str], on_error: str, wrong: Wrong
-) -> None:
-    for seed in range(HOSTILE_SEEDS):
-        done = wrong("spoil_the_tables", seed, on_error=on_error, **settings)
-        assert done.exit_code in {0, ABORTED, -signal.SIGSEGV, -signal.SIGBUS}, seed
-        assert "a report ended in a fault" not in done.text, seed
-        assert set(done.errors) <= KINDS, seed
-        if done.exit_code in {-signal.SIGSEGV, -signal.SIGBUS}:
-            assert done.of("error")[-1]["when"] == "fault", seed
+            whens = [error["when"] for error in done.of("error") if error["when"] != "sweep"]
+            assert whens[-1] == "fault", seed  # the sweeping thread goes on until the process is gone
 
 
 ALLOCATING = """
@@ -383,10 +371,9 @@ int prctl(int option, char *name) { /* with which a report asks for the thread's
 
 
 def test_a_report_that_allocates_is_told(wrong: Wrong, tmp_path: Path) -> None:
-    library = tmp_path / "allocating.so"
-    source = library.with_suffix(".c")
+    source = tmp_path / "allocating.c"
     source.write_text(ALLOCATING)
-    subprocess.run(["gcc", "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
+    library = compile_to(tmp_path / "allocating.so", "-shared", "-fPIC", source)
     done = wrong("twice", preload=str(library), may_allocate=True, on_error="continue")
     assert done.text.count(REPORTER_ALLOCATES) == 1
     assert done.errors == ["double_free"]

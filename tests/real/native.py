@@ -1,10 +1,9 @@
 """Compiles the small C and C++ programs of ``programs/``, each once a session."""
 
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import needs
+from tests.compiler import compile_to
 
 SOURCES = Path(__file__).parent / "programs"
 
@@ -33,9 +32,7 @@ class Compiler:
         if key not in self._made:
             stem, extension = source.rsplit(".", 1)
             target = self.directory / f"{stem}-{len(self._made)}{suffix}"
-            command = [*_LANGUAGES[extension], *_FLAGS, str(SOURCES / source), "-o", str(target), *flags]
-            needs.program(command[0])
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-            assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+            compiler, standard = _LANGUAGES[extension]
+            compile_to(target, standard, *_FLAGS, SOURCES / source, *flags, compiler=compiler)
             self._made[key] = target
         return self._made[key]

@@ -1,14 +1,13 @@
 """Builds the core's stack layers as a library of their own."""
 
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from hakmem.spec.generate import main as generate
+from tests.compiler import compile_to
 
 ROOT = Path(__file__).resolve().parents[2]
 CORE = ROOT / "core"
@@ -20,17 +19,6 @@ def layers_of_stacks() -> list[Path]:
     return [CORE / name for name in names[: names.index("stack.c") + 1]]
 
 
-def compile_c(output: Path, *arguments: str) -> None:
-    """Runs the C compiler, or the C++ compiler for C++; skips the test without one."""
-    compiler = "g++" if any(argument.endswith(".cc") for argument in arguments) else "gcc"
-    if shutil.which(compiler) is None:
-        pytest.skip(f"{compiler} is not installed")
-    done = subprocess.run(
-        [compiler, *arguments, "-o", str(output)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-
-
 @pytest.fixture(scope="session")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that captures the stack of the thread that calls it (door.c)."""
@@ -39,14 +27,13 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("door")
     generate(["--out", str(folder)])
     built = folder / "libdoor.so"
-    compile_c(
+    return compile_to(
         built,
         *("-shared", "-std=c11", "-O2", "-fPIC", "-fvisibility=hidden", "-fno-builtin"),
         *("-ftls-model=initial-exec", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"),
         *("-DHAK_FLAVOUR=HAK_FLAVOUR_DEBUG", '-DHAK_VERSION="0"', '-DHAK_BUILD_INFO="test"'),
         *(f"-I{path}" for path in (folder, CORE, ROOT / "include")),
-        str(Path(__file__).with_name("door.c")),
-        *map(str, layers_of_stacks()),
+        Path(__file__).with_name("door.c"),
+        *layers_of_stacks(),
         *("-pthread", "-ldl"),
     )
-    return built

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import compile_c
+from tests.compiler import compile_to
 
 _SHORT = """
 #include <stdlib.h>
@@ -31,11 +31,11 @@ def test_every_stack_is_that_of_backtrace(door: Path, flags: tuple[str, ...], tm
     for name, source in (("short", _SHORT), ("long", _LONG)):
         path = tmp_path / f"{name}.c"
         path.write_text(source, encoding="utf-8")
-        libraries.append(str(tmp_path / f"lib{name}.so"))
-        compile_c(Path(libraries[-1]), "-O1", "-fPIC", "-shared", str(path))
+        libraries.append(compile_to(tmp_path / f"lib{name}.so", "-O1", "-fPIC", "-shared", path))
     program = tmp_path / "every_malloc"
     source_file = Path(__file__).with_name("every_malloc.cc")
-    compile_c(program, *flags, str(source_file), str(door), f"-Wl,-rpath,{door.parent}", "-pthread", "-ldl")
+    linked = (door, f"-Wl,-rpath,{door.parent}", "-pthread", "-ldl")
+    compile_to(program, *flags, source_file, *linked, compiler="g++")
     done = subprocess.run([program, *libraries * 8], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     told = {name: int(value) for name, value in re.findall(r"(\w+)=(\d+)", done.stdout)}

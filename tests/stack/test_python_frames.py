@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from .conftest import compile_c
+from tests.compiler import compile_to
 
 INSIDE: Final = Path(__file__).with_name("inside.py")
 CASES: Final = (
@@ -77,12 +77,11 @@ FAKE: Final = Path(__file__).with_name("fake_python.c")
 
 def run_fake(door: Path, folder: Path, *defines: str) -> list[str]:
     """What the core says of an interpreter that shows itself as CPython 3.14 does."""
-    program = folder / "fake"
-    compile_c(
-        program,
+    program = compile_to(
+        folder / "fake",
         *("-rdynamic", "-O1", "-Wall", "-Wextra", "-Werror"),
         *defines,
-        *(str(FAKE), str(door), f"-Wl,-rpath,{door.parent}", "-pthread"),
+        *(FAKE, door, f"-Wl,-rpath,{door.parent}", "-pthread"),
     )
     done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=True)
     return done.stdout.splitlines()

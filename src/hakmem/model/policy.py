@@ -47,6 +47,9 @@ class Policy:
     shrink_least_units: int = _mirrors("span.c", "SHRINK_LEAST", 512)
     shrink_trigger_units: int = _mirrors("span.c", "SHRINK_TRIGGER", 3)
 
+    # What may stay unpurged: one part in so many of the heap, where that is more than what is retained.
+    unpurged_part: int = _mirrors("stock.c", "UNPURGED_PART", 8)
+
     # Stocks of spans by processor: the longest span, how many are looked at, how many dirty units one keeps,
     # and which part that is; the least that it takes at once; after which part of its limit it shows changes;
     # how many spans it gets at once.
@@ -54,7 +57,6 @@ class Policy:
     stock_search_spans: int = _mirrors("stock.c", "SPANS_LOOKED", 4)
     stock_limit_units: int = _mirrors("stock.c", "LIMIT_MAX", 256)
     stock_limit_part: int = _mirrors("stock.c", "LIMIT_PART", 2)
-    stock_live_part: int = _mirrors("stock.c", "LIVE_PART", 8)
     stock_trade_least_units: int = _mirrors("stock.c", "TRADE_LEAST", 16)
     stock_show_part: int = _mirrors("stock.c", "SHOW_PART", 8)
     stock_runs: int = _mirrors("span.c", "RUNS_MAX", 32)
@@ -89,7 +91,6 @@ class Policy:
 
     # Wide bins: how much longer a block may be than what was asked for, and how much more goes where they
     # hold too much.
-    wide_heap_part: int = _mirrors("wide.c", "UNPURGED_PART", 8)
     larger_part: int = _mirrors("wide.c", "LARGER_PART", 2)
     ease_part: int = _mirrors("wide.c", "EASE_PART", 3)
 
@@ -110,7 +111,6 @@ class Policy:
     skip_trips: int = _mirrors("upkeep.c", "SKIP_TRIPS_MAX", 15)
     busy_trips: int = _mirrors("upkeep.c", "BUSY_TRIPS", 64)
     busy_debt: int = _mirrors("upkeep.c", "BUSY_DEBT", 2)
-    heap_part: int = _mirrors("upkeep.c", "HEAP_PART", 8)
     step_part: int = _mirrors("upkeep.c", "STEP_PART", 16)
     growth_ms: int = _mirrors("upkeep.c", "GROWTH_MS", 20)
     settle_ticks: int = _mirrors("upkeep.c", "SETTLE_TICKS", 3)

@@ -83,6 +83,11 @@ class Stock:
         """Units of spans in use, as decisions see them."""
         return max(self.pool.used_units - self.shown_units, 0)
 
+    @property
+    def unpurged_units(self) -> int:
+        """Units that may stay unpurged, wherever they wait: what is retained, or a part of the heap."""
+        return max(self.settings.retain // UNIT_B, self.seen_used_units // self.policy.unpurged_part)
+
     def _take_long(self, units: int, alignment: int) -> Taken | None:
         """What the stock has may be what is missing: it goes back before the arena grows."""
         taken = self.pool.take(units, alignment, may_grow=False)
@@ -114,11 +119,9 @@ class Stock:
         return self._cut(runs[0], runs[0].unit, units)
 
     def _limit_now(self) -> int:
-        retained = self.settings.retain // UNIT_B
-        if retained == 0 or self.policy.is_limited:
+        if self.settings.retain < UNIT_B or self.policy.is_limited:
             return 0
-        unpurged = max(retained, self.seen_used_units // self.policy.stock_live_part)
-        return min(unpurged // self.policy.stock_limit_part, self.policy.stock_limit_units)
+        return min(self.unpurged_units // self.policy.stock_limit_part, self.policy.stock_limit_units)
 
     def _show(self) -> None:
         most = self.limit // self.policy.stock_show_part

@@ -90,12 +90,8 @@ class Upkeep:
     def _dirty_units(self) -> int:
         """Of the stock's at most half of what may be retained, and what it has beyond its part."""
         stocked = self.stock.shown_dirty
-        over = max(stocked - self._unpurged_units // 2, 0)
+        over = max(stocked - self.stock.unpurged_units // 2, 0)
         return self.pool.dirty_units + min(stocked, self._retained_units // 2) + over
-
-    @property
-    def _unpurged_units(self) -> int:
-        return max(self._retained_units, self.stock.seen_used_units // self.policy.heap_part)
 
     @property
     def _in_debt(self) -> bool:
@@ -170,7 +166,7 @@ class Upkeep:
             cache.trapped = True
         else:
             watch.trap_trips += 1
-            most_units = self.policy.busy_debt * self._unpurged_units
+            most_units = self.policy.busy_debt * self.stock.unpurged_units
             if watch.trap_trips >= self.policy.busy_trips and self._dirty_units <= most_units:
                 cache.trapped = False
 

@@ -69,9 +69,8 @@ class WideBins:
 
     @property
     def _most_now_b(self) -> int:
-        budget, settings = self.cache.budget, self.cache.settings
-        unpurged_b = max(settings.retain, budget.stock.seen_used_units * UNIT_B // self.policy.wide_heap_part)
-        return budget.share_of_b(min(unpurged_b, settings.cache_limit))
+        budget = self.cache.budget
+        return budget.share_of_b(min(budget.stock.unpurged_units * UNIT_B, self.cache.settings.cache_limit))
 
     def _settle(self) -> "Trip":
         """Counts, gives up what is too much, and shares out what is left."""

@@ -1,12 +1,6 @@
-"""A suite as one file for a browser: it asks nobody for anything, and reads as tables without scripts.
+"""A suite as one file for a browser: it asks nobody for anything, and reads as tables without scripts."""
 
-The content security policy in the page forbids every request and names the scripts that may run by their
-hashes, so that neither the charting library nor a name in the results can do anything else.
-"""
-
-import base64
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib import resources
 from string import Template
 from typing import Final
@@ -14,6 +8,7 @@ from typing import Final
 from hakmem.lab.result import Suite
 from hakmem.report.matrix import MEMORY, TIME, Matrix
 from hakmem.report.page import figures, machine, palette
+from hakmem.report.page.frame import framed
 from hakmem.report.page.headline import headline, omissions, sentence
 from hakmem.report.page.markup import items, paragraphs, text
 from hakmem.report.page.overview import overview
@@ -34,6 +29,15 @@ _SCRIPTS: Final = (
     "table.js",
     "page.js",
 )
+_SECTIONS: Final = (
+    ("At a glance", "glance"),
+    ("Workloads", "workloads"),
+    ("Time and memory", "tradeoff"),
+    ("Memory over time", "memory"),
+    ("Hit rates", "rates"),
+    ("All figures", "figures"),
+    ("Machine and method", "method"),
+)
 
 
 def page(suite: Suite) -> str:
@@ -45,8 +49,7 @@ def page(suite: Suite) -> str:
     ours = _wrapped(_read(f"scripts/{name}") for name in _SCRIPTS)
     scripts = [*libraries, ours]
     said = headline(matrix, time, memory)
-    return Template(_read("template.html")).substitute(
-        policy=_policy(scripts),
+    content = Template(_read("template.html")).substitute(
         headline=text(said),
         summary=text(machine.summary(suite)),
         sentences=paragraphs(
@@ -74,9 +77,17 @@ def page(suite: Suite) -> str:
         command=text(suite.command),
         seed=suite.seed,
         licences=text("\n\n".join(f"{name}\n{_read(f'vendor/{name}')}" for name in _LICENCES)),
-        style=_read("style.css") + palette.variables(matrix.allocators),
         payload=payload(matrix, found),
         scripts="\n".join(f"<script>{script}</script>" for script in scripts),
+    )
+    return framed(
+        content,
+        title=said,
+        command="bench",
+        brand="laboratory",
+        sections=_SECTIONS,
+        style=palette.variables(matrix.allocators),
+        scripts=scripts,
     )
 
 
@@ -93,13 +104,6 @@ def _interrupted(suite: Suite) -> str:
 def _wrapped(sources: Iterable[str]) -> str:
     """Our scripts as one, with a scope of its own."""
     return '(() => {\n"use strict";\n' + "\n".join(sources) + "\n})();\n"
-
-
-def _policy(scripts: Sequence[str]) -> str:
-    """No requests at all, and no script but these."""
-    hashes = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
-    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
-    return f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {allowed}"
 
 
 def _read(name: str) -> str:

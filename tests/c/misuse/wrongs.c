@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -217,6 +218,19 @@ static void have_a_handler(void) {
     for (int i = 0; i < 1000; i++) give(take(size)); /* time to notice the handler */
     *(volatile int *)8 = 1;
 }
+static sigjmp_buf before_the_fault;
+static void leave_handler(int number) {
+    (void)number;
+    siglongjmp(before_the_fault, 1);
+}
+static void leave_a_handler(void) {
+    signal(SIGSEGV, leave_handler);
+    for (int i = 0; i < 1000; i++) give(take(size)); /* time to notice the handler */
+    for (volatile int i = 0; i < 3; i++) {
+        if (sigsetjmp(before_the_fault, 1) == 0) *(volatile int *)8 = 1;
+    }
+    exit(5);
+}
 static void leave_at_once(void) { _exit(0); }
 /* The links of the heap's own lists, if they are where this reaches. */
 static void write_all_over(void) {
@@ -396,7 +410,7 @@ static const struct {
     WRONG(read_freed), WRONG(show_new), WRONG(show_freed), WRONG(delete_with_another_size),
     WRONG(delete_with_another_alignment), WRONG(delete_without_alignment), WRONG(delete_an_array), WRONG(delete_from_malloc),
     WRONG(free_from_new), WRONG(right_forms_of_delete), WRONG(write_to_nothing), WRONG(sizes_beyond_all), WRONG(lose),
-    WRONG(fork_and_free_twice), WRONG(close_all_and_free_twice), WRONG(have_a_handler), WRONG(leave_at_once), WRONG(write_all_over),
+    WRONG(fork_and_free_twice), WRONG(close_all_and_free_twice), WRONG(have_a_handler), WRONG(leave_a_handler), WRONG(leave_at_once), WRONG(write_all_over),
     WRONG(damage_at_random), WRONG(spoil_the_tables), WRONG(exit_while_threads_begin), WRONG(churn_in_threads), WRONG(churn_all_ways_in_threads),
 };
 

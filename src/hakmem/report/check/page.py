@@ -17,21 +17,20 @@ from hakmem.check.result import Counted, Program, Result
 from hakmem.check.stacks import Frame, Part, culprit, shown
 from hakmem.check.suppressions import proposed
 from hakmem.report.check import dump, words
+from hakmem.report.page.frame import framed
 from hakmem.report.page.markup import NOTHING, items, text
 
 
 def page(result: Result) -> str:
     """The whole page as text, to be written as UTF-8."""
     sections = [
-        *([("#errors", "Errors")] if result.found else []),
-        *([("#leaks", "Leaks")] if result.leaks else []),
-        ("#run", "The run"),
+        *([("Errors", "errors")] if result.found else []),
+        *([("Leaks", "leaks")] if result.leaks else []),
+        ("The run", "run"),
     ]
-    base = resources.files("hakmem.report")
-    return Template(_read("template.html")).substitute(
-        style=base.joinpath("page", "style.css").read_text(encoding="utf-8") + _read("style.css"),
-        headline=text(words.totals(result).removesuffix(".")),
-        sections="".join(f'<a href="{link}">{name}</a>' for link, name in sections),
+    title = words.totals(result).removesuffix(".")
+    content = Template(_read("template.html")).substitute(
+        headline=text(title),
         summary=text(f"{result.created}, {_programs(result.programs)}"),
         ending=_paragraph(words.ending(result.ending)),
         notes=items(result.notes),
@@ -42,6 +41,9 @@ def page(result: Result) -> str:
         command=text(words.printable(result.command)),
         processes="".join(map(_process, result.programs)),
         suppressed=_suppressed(result),
+    )
+    return framed(
+        content, title=title, command="check", brand="check", sections=sections, style=_read("style.css")
     )
 
 

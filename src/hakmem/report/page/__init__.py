@@ -6,6 +6,7 @@ figures     all figures, as a table
 machine     the host, the allocators, the command
 payload     the figures as JSON for the scripts
 palette     a colour and a symbol for each allocator
+frame       what all pages have around that
 quantities, markup
-template.html, style.css, scripts/, vendor/ (the charting library, see tools/vendor-charts)
+frame.html, template.html, style.css, scripts/, vendor/ (the charting library, see tools/vendor-charts)
 """
