@@ -173,6 +173,13 @@ def test_a_write_beside_a_block_that_is_never_freed_is_found_at_the_end(size: in
     assert done.of("end")[0]["errors"] == 1
 
 
+def test_a_program_that_exits_quickly_is_looked_at_as_well(wrong: Wrong) -> None:
+    done = wrong("write_behind_and_exit_quickly", leaks=LEAKS)
+    assert (done.exit_code, done.errors) == (0, ["overrun"])
+    assert (done.of("error")[0]["when"], done.of("end")[0]["errors"]) == ("exit", 1)
+    assert done.of("leak")
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_a_write_after_free_is_found_at_the_end_or_by_a_fault(size: int, wrong: Wrong) -> None:
     done = wrong("write_freed", size)

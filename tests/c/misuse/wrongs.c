@@ -353,6 +353,10 @@ static void *churn_in_all_ways(void *argument) {
     }
     return NULL;
 }
+static void write_behind_and_exit_quickly(void) {
+    write_behind();
+    quick_exit(0);
+}
 static void in_threads(void *(*function)(void *)) {
     pthread_t threads[4];
     for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, function, (void *)(uintptr_t)(i + 1));
@@ -392,7 +396,7 @@ static const struct {
     WRONG(unmapped), WRONG(resize_freed), WRONG(size_of_freed), WRONG(write_behind), WRONG(write_behind_and_free),
     WRONG(write_all_behind_and_free), WRONG(write_before_and_free), WRONG(write_all_before_and_free), WRONG(read_behind),
     WRONG(read_before), WRONG(read_all_behind), WRONG(read_all_before), WRONG(write_freed), WRONG(write_freed_and_go_on), WRONG(write_freed_and_wait),
-    WRONG(write_behind_and_wait), WRONG(exit_when_a_sweep_aborts), WRONG(write_behind_while_a_sweep_is_on_its_way),
+    WRONG(write_behind_and_wait), WRONG(write_behind_and_exit_quickly), WRONG(exit_when_a_sweep_aborts), WRONG(write_behind_while_a_sweep_is_on_its_way),
     WRONG(read_freed), WRONG(show_new), WRONG(show_freed), WRONG(delete_with_another_size),
     WRONG(delete_with_another_alignment), WRONG(delete_without_alignment), WRONG(delete_an_array), WRONG(delete_from_malloc),
     WRONG(free_from_new), WRONG(right_forms_of_delete), WRONG(write_to_nothing), WRONG(sizes_beyond_all), WRONG(lose),
