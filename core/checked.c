@@ -66,6 +66,12 @@ static void look_back(const hak_site_t *site) {
     hak_report(&finding);
 }
 
+/* The heap gave what is no block, or one that is in use: a link in its lists was written to. */
+static bool is_no_free_block(const hak_site_t *site, const void *start) {
+    hak_phase_t phase = hak_record_phase(site->record);
+    return site->start != start || (phase != HAK_PHASE_NONE && phase != HAK_PHASE_GONE);
+}
+
 /* A site for the block, with its record's block and flags filled in. *zero: it holds zero bytes. */
 static bool take_site(size_t size, size_t alignment, bool *zero, hak_site_t *site) {
     if (hak_pages_take(size, alignment, site)) {
@@ -86,6 +92,7 @@ static bool take_site(size_t size, size_t alignment, bool *zero, hak_site_t *sit
         hak_release(start);
         return false;
     }
+    if (HAK_UNLIKELY(is_no_free_block(site, start))) hak_fatal(HAK_ERROR_corrupt_list, start, "malloc");
     look_back(site);
     site->record->block = (uintptr_t)start + before;
     site->record->flags = site->record->flags & HAK_RECORD_OUTSIDE;

@@ -22,8 +22,9 @@ from hakmem.spec.settings import SETTINGS
 SOURCE = Path(__file__).resolve().parents[1] / "c" / "misuse" / "wrongs.c"
 SIZES = (8, 100, 1 << 10, 10 << 10, 100 << 10, 4 << 20)
 LEAKS = next(setting for setting in SETTINGS if setting.id == "check_leaks").show(1)
-# Some hundreds are a matter of a minute: HAKMEM_TEST_SEEDS=300.
-HOSTILE_SEEDS = int(os.environ.get("HAKMEM_TEST_SEEDS", "12"))
+# Some hundreds are a matter of minutes: HAKMEM_TEST_SEEDS=300; others: HAKMEM_TEST_FIRST_SEED=5000.
+FIRST_SEED = int(os.environ.get("HAKMEM_TEST_FIRST_SEED", "0"))
+HOSTILE_SEEDS = range(FIRST_SEED, FIRST_SEED + int(os.environ.get("HAKMEM_TEST_SEEDS", "12")))
 HOSTILE_SETTINGS: list[dict[str, str]] = [
     {"quarantine": "32K"},
     {"quarantine": "0", "stacks": "0"},
@@ -354,14 +355,15 @@ def test_damage_all_over_the_heap_ends_in_a_report(wrong: Wrong) -> None:
 def test_hostile_programs_neither_hang_the_reporter_nor_spoil_its_lines(
     settings: dict[str, str], on_error: str, wrong: Wrong
 ) -> None:
-    for seed in range(HOSTILE_SEEDS):
+    for seed in HOSTILE_SEEDS:
         done = wrong("damage_at_random", seed, on_error=on_error, **settings)
         assert done.exit_code in {0, ABORTED, -signal.SIGSEGV, -signal.SIGBUS}, seed
         assert "a report ended in a fault" not in done.text, seed
         assert set(done.errors) <= KINDS, seed
         assert done.errors, seed
         if done.exit_code in {-signal.SIGSEGV, -signal.SIGBUS}:
-            assert done.of("error")[-1]["when"] == "fault", seed
+            # Another thread's sweep may tell more before the process has ended.
+            assert "fault" in {error["when"] for error in done.of("error")}, seed
 
 
 @pytest.mark.parametrize("on_error", ["abort", "continue"])
@@ -369,13 +371,22 @@ def test_hostile_programs_neither_hang_the_reporter_nor_spoil_its_lines(
 def test_damaged_tables_neither_hang_the_reporter_nor_end_it(
     settings: dict[str, str], on_error: str, wrong: Wrong
 ) -> None:
-    for seed in range(HOSTILE_SEEDS):
+    for seed in HOSTILE_SEEDS:
         done = wrong("spoil_the_tables", seed, on_error=on_error, **settings)
         assert done.exit_code in {0, ABORTED, -signal.SIGSEGV, -signal.SIGBUS}, seed
         assert "a report ended in a fault" not in done.text, seed
         assert set(done.errors) <= KINDS, seed
         if done.exit_code in {-signal.SIGSEGV, -signal.SIGBUS}:
-            assert done.of("error")[-1]["when"] == "fault", seed
+            # Another thread's sweep may tell more before the process has ended.
+            assert "fault" in {error["when"] for error in done.of("error")}, seed
+
+
+@pytest.mark.parametrize("on_error", ["abort", "continue"])
+def test_a_link_of_the_heap_that_points_inside_a_block_is_found(on_error: str, wrong: Wrong) -> None:
+    """The block that it names would be filled from there to the end of the heap."""
+    done = wrong("bend_a_link", quarantine="0", on_error=on_error)
+    assert (done.exit_code, done.errors[-1]) == (ABORTED, "corrupt_list")
+    assert done.of("end")
 
 
 ALLOCATING = """

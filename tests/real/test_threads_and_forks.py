@@ -14,9 +14,7 @@ def test_threads_free_each_others_blocks(
     library: Library, launcher: Launcher, compiler: Compiler, tmp_path: Path
 ) -> None:
     program = compiler.program("blocks.c")  # which asks for sizes that no block can have, too
-    finished = launcher.run(
-        library, [program], cwd=tmp_path, time_limit_s=60, errors_on_purpose=["bad_size"]
-    )
+    finished = launcher.run(library, [program], cwd=tmp_path, time_limit_s=60, errors_on_purpose=["bad_size"])
     assert finished.stdout == b"ok\n"
 
 

@@ -225,6 +225,13 @@ static void write_all_over(void) {
     memset(q - bytes, 0x41, 2 * bytes);
     for (int i = 0; i < 5000; i++) q = take((size_t)(i % 300));
 }
+static void bend_a_link(void) {
+    give(p), give(q);
+    uint64_t *at = (uint64_t *)q - 1;
+    while (at > (uint64_t *)q - 32 && (uint64_t)p - *at > 256) at--;
+    *at += 8; /* was the address of what p was part of */
+    for (int i = 0; i < 3; i++) give(take(size)), q = take(size);
+}
 static uint64_t random_state = 1;
 static uint64_t random_number(void) {
     random_state ^= random_state << 13;
@@ -401,7 +408,7 @@ static const struct {
     WRONG(delete_with_another_alignment), WRONG(delete_without_alignment), WRONG(delete_an_array), WRONG(delete_from_malloc),
     WRONG(free_from_new), WRONG(right_forms_of_delete), WRONG(write_to_nothing), WRONG(sizes_beyond_all), WRONG(lose),
     WRONG(fork_and_free_twice), WRONG(close_all_and_free_twice), WRONG(have_a_handler), WRONG(leave_at_once), WRONG(write_all_over),
-    WRONG(damage_at_random), WRONG(spoil_the_tables), WRONG(exit_while_threads_begin), WRONG(churn_in_threads), WRONG(churn_all_ways_in_threads),
+    WRONG(bend_a_link), WRONG(damage_at_random), WRONG(spoil_the_tables), WRONG(exit_while_threads_begin), WRONG(churn_in_threads), WRONG(churn_all_ways_in_threads),
 };
 
 int main(int argc, char **argv) {
