@@ -78,5 +78,5 @@ def test_a_thread_that_waits_is_not_taken_to_have_allocated(sampled: Sampled, co
 
 
 def test_a_thread_that_lives_on_its_own_cache_is_sampled_by_its_time(sampled: Sampled) -> None:
-    # 150 ms of processor time at a nanosecond a call, 1.5 million blocks: more on any machine that there is.
-    assert sampled(10_000, [program("hot_pair"), "75000000", "64"]) > 5
+    # It is sent past its cache every 20 ms, half of the times for a free: once at least in hundreds of them.
+    assert sampled(10_000, [program("hot_pair"), "75000000", "64"]) > 0
