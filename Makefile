@@ -7,7 +7,7 @@
 #   make test    every test; it says what it skips
 #   make check-real   the tests with real programs under the full checks of `hakmem check`, into docs/results
 #                (CHECKS="guard=end ..." for other settings than those of the plan, told on stdout)
-#   make fuzz-check   damage to blocks and to the checks' own tables, at random, for minutes (SEEDS=)
+#   make fuzz-check   damage to blocks and to the checks' own tables, at random, for minutes (SEEDS=, FIRST_SEED=)
 #   make test-slow   the core on aarch64, under an emulator; the C tests on the shipped flavours with all that they can do
 #   make bench   the standard suite against Debian's allocators, into docs/results; run it alone (EFFORT=--quick, --full)
 #   make safety  every memory error on every flavour, into docs/results
@@ -28,6 +28,7 @@ SECONDS := 1800
 THREADS := 4
 CHECKS ?=
 SEEDS ?= 150
+FIRST_SEED ?= 0
 VENV := .venv
 STAMPS := $(VENV)/stamps
 BIN := $(VENV)/bin
@@ -94,7 +95,7 @@ check-real: setup
 	$(BIN)/python tools/check-real $(if $(CHECKS),--settings "$(CHECKS)",--out docs/results/check-real.md)
 
 fuzz-check: setup
-	HAKMEM_TEST_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/python/test_checks.py -k hostile
+	HAKMEM_TEST_FIRST_SEED=$(FIRST_SEED) HAKMEM_TEST_SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/python/test_checks.py -k hostile
 
 bench: setup
 	@tools/install-test-programs

@@ -67,6 +67,7 @@ static void *small_alloc(unsigned c) {
     }
     hak_trip_t trip;
     block = hak_class_is_wide(c) ? hak_wide_refill(cache, c, &trip) : hak_cache_refill(cache, c, &trip);
+    if (HAK_UNLIKELY(hak_sampled_bytes != 0)) hak_sampled_count((uint32_t)(cache->bins[c].limit - cache->bins[c].room));
     hak_upkeep_after(cache, trip);
     hak_upkeep_start_thread();
     return block;
@@ -98,7 +99,7 @@ static void *sampled(size_t size) {
     hak_cache_t *cache = hak_thread_cache();
     if (cache == NULL) return NULL;
     const hak_bin_t *bin = &cache->bins[hak_class_of(size)];
-    return bin->head != NULL ? hak_sampled_alloc_trapped(size) : hak_sampled_alloc(size, hak_max(bin->limit, 1));
+    return bin->head != NULL ? hak_sampled_alloc_trapped(size) : hak_sampled_alloc(size);
 }
 
 static HAK_NOINLINE void *alloc_slow(size_t size) {

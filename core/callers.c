@@ -2,15 +2,25 @@
 
 #include <unistd.h>
 
+#include "atomic.h"
 #include "bits.h"
 #include "loaded.h"
 #include "os.h"
 
 enum {
     WORDS_MAX = 768,     /* of the stack are looked at */
-    WORDS_A_PIECE = 256, /* of them at once: a part of a page */
+    WORDS_A_PIECE = 256, /* of them at once, at most */
+    LEAST_PAGE = 4096,
     BEFORE = 8,          /* bytes before a return address that may hold the call */
+    KNOWN = 1024,        /* addresses of code that were looked at */
 };
+
+/* Address times two, and one if it follows a call: code that has gone, and come again as other code, is told wrongly. */
+static _Atomic uintptr_t known[KNOWN];
+/* Where a piece of this thread's stack could not be read, as the last time. Itself it lies beyond the stack: the C library puts
+ * a thread's variables above its first frame. */
+static _Thread_local uintptr_t unreadable;
+extern char *first_frame __asm__("__libc_stack_end") __attribute__((weak)); /* the first thread's */
 
 /* Of the linker: the allocator's own code. */
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
@@ -36,43 +46,79 @@ static bool follows_call(const unsigned char code[BEFORE]) {
     return false;
 }
 
-/* Code of this process, by its address: a word of the stack that may be a return address. */
-static bool points_to_code(uintptr_t word) {
-    if (word < 65536 || word >> 47 != 0 || is_own(word)) return false;
+static bool may_be_code(uintptr_t word) { return word >= 65536 && word >> 47 == 0 && !is_own(word); }
+
+static bool is_any_code(uintptr_t word) {
     hak_loaded_t object;
     return hak_loaded_find == NULL || hak_loaded_find((void *)word, &object) == 0;
 }
 
-static void add_callers(hak_callers_t *callers, const uintptr_t *places, size_t count) {
-    unsigned char code[HAK_PEEKS_MAX][BEFORE];
-    for (size_t done = 0; done < count; done++) {
-        size_t readable = hak_os_peek_each(places + done, count - done, BEFORE, code);
-        for (size_t i = 0; i < readable && callers->count < HAK_CALLERS_MAX; i++, done++) {
-            if (follows_call(code[i])) callers->pcs[callers->count++] = places[done] + BEFORE;
-        }
-        if (callers->count == HAK_CALLERS_MAX) return;
-    }
+static _Atomic uintptr_t *place_of(uintptr_t word) { return &known[word * 0x9E3779B97F4A7C15u >> 32 & (KNOWN - 1)]; }
+
+static void add_caller(hak_callers_t *callers, uintptr_t pc) {
+    if (callers->count < HAK_CALLERS_MAX) callers->pcs[callers->count++] = pc;
 }
 
-/* By pieces that end where a page may end, since the stack does. */
+typedef struct places {
+    uintptr_t before[HAK_PEEKS_MAX];
+    size_t count;
+} places_t;
+
+/* Those of the addresses that follow calls. */
+static void read_calls(places_t *places, hak_callers_t *callers) {
+    unsigned char code[HAK_PEEKS_MAX][BEFORE];
+    for (size_t done = 0; done < places->count; done++) {
+        size_t readable = hak_os_peek_each(places->before + done, places->count - done, BEFORE, code);
+        for (size_t i = 0; i < readable; i++, done++) {
+            uintptr_t word = places->before[done] + BEFORE;
+            bool follows = follows_call(code[i]);
+            if (follows) add_caller(callers, word);
+            hak_store_relaxed(place_of(word), word << 1 | follows);
+        }
+    }
+    places->count = 0;
+}
+
+static void add_callers(const uintptr_t *words, size_t count, hak_callers_t *callers) {
+    places_t places = {.count = 0};
+    for (size_t i = 0; i < count && callers->count < HAK_CALLERS_MAX; i++) {
+        if (!may_be_code(words[i])) continue;
+        uintptr_t seen = hak_load_relaxed(place_of(words[i]));
+        if (seen >> 1 != words[i]) {
+            if (is_any_code(words[i])) places.before[places.count++] = words[i] - BEFORE;
+            if (places.count == HAK_PEEKS_MAX) read_calls(&places, callers);
+        } else if ((seen & 1) != 0) {
+            if (places.count != 0) read_calls(&places, callers);
+            add_caller(callers, words[i]);
+        }
+    }
+    if (places.count != 0) read_calls(&places, callers);
+}
+
+/* Where the words from `at` on end that may be return addresses. */
+static uintptr_t stack_end(uintptr_t at) {
+    uintptr_t most = WORDS_MAX * sizeof at, length = hak_min(most, (uintptr_t)&unreadable - at);
+    if (&first_frame != NULL) length = hak_min(length, (uintptr_t)first_frame - at);
+    return hak_round_down(at + length, sizeof at);
+}
+
+HAK_RAW_READS static void copy_words(uintptr_t *to, uintptr_t from, uintptr_t end) {
+    for (; from < end; from += sizeof *to) *to++ = *(const volatile uintptr_t *)from;
+}
+
+/* By pieces that end where a page may end, since the stack does. The page of a frame that is in use can be read. */
 void hak_callers_find(hak_where_t from, hak_callers_t *callers) {
-    uintptr_t words[WORDS_A_PIECE], at = hak_round_up((uintptr_t)from.frame, sizeof *words), end = at + WORDS_MAX * sizeof *words;
+    uintptr_t words[WORDS_A_PIECE], at = hak_round_up((uintptr_t)from.frame, sizeof *words), end = stack_end(at);
     callers->count = 0;
     callers->thread = hak_os_thread();
-    if (from.pc != 0 && !is_own(from.pc)) callers->pcs[callers->count++] = from.pc;
-    while (at < end && callers->count < HAK_CALLERS_MAX) {
-        uintptr_t next = hak_round_down(at, sizeof words) + sizeof words, places[HAK_PEEKS_MAX];
-        if (!hak_os_peek(at, words, next - at)) return; /* the end of the stack */
-        size_t found = 0;
-        for (size_t i = 0; i < (next - at) / sizeof *words; i++) {
-            if (points_to_code(words[i])) places[found++] = words[i] - BEFORE;
-            if (found == HAK_PEEKS_MAX) {
-                add_callers(callers, places, found);
-                found = 0;
-            }
-        }
-        add_callers(callers, places, found);
-        at = next;
+    if (from.pc != 0 && !is_own(from.pc)) add_caller(callers, from.pc);
+    while (at < end && at != unreadable && callers->count < HAK_CALLERS_MAX) {
+        uintptr_t page = hak_round_down(at, LEAST_PAGE), next = hak_min(hak_min(at + sizeof words, page + LEAST_PAGE), end);
+        bool in_use = from.pc == 0 && hak_round_down((uintptr_t)from.frame, LEAST_PAGE) == page;
+        if (in_use) copy_words(words, at, next);
+        if (!in_use && !hak_os_peek(at, words, next - at)) unreadable = at; /* the end of the stack */
+        else add_callers(words, (next - at) / sizeof *words, callers);
+        if (at != unreadable) at = next;
     }
 }
 

@@ -1,5 +1,5 @@
 /* callers.h -- by whom a slow path was called, as far as the stack shows it without tables.
- * May use: base, bits, diag, os, loaded.
+ * May use: base, bits, atomic, diag, os, loaded.
  * Looks through the words above the caller's frame for addresses that follow a call instruction. That costs some microseconds and
  * no lock, and works without frame pointers; a frame whose stack memory was used before may show a call that has returned. */
 #ifndef HAK_CALLERS_H

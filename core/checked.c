@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "diag.h"
@@ -65,6 +66,12 @@ static void look_back(const hak_site_t *site) {
     hak_report(&finding);
 }
 
+/* The heap gave what is no block, or one that is in use: a link in its lists was written to. */
+static bool is_no_free_block(const hak_site_t *site, const void *start) {
+    hak_phase_t phase = hak_record_phase(site->record);
+    return site->start != start || (phase != HAK_PHASE_NONE && phase != HAK_PHASE_GONE);
+}
+
 /* A site for the block, with its record's block and flags filled in. *zero: it holds zero bytes. */
 static bool take_site(size_t size, size_t alignment, bool *zero, hak_site_t *site) {
     if (hak_pages_take(size, alignment, site)) {
@@ -85,6 +92,7 @@ static bool take_site(size_t size, size_t alignment, bool *zero, hak_site_t *sit
         hak_release(start);
         return false;
     }
+    if (HAK_UNLIKELY(is_no_free_block(site, start))) hak_fatal(HAK_ERROR_corrupt_list, start, "malloc");
     look_back(site);
     site->record->block = (uintptr_t)start + before;
     site->record->flags = site->record->flags & HAK_RECORD_OUTSIDE;
@@ -343,6 +351,7 @@ static void told_fatal(hak_error_t error, const void *pointer) {
 }
 
 static void checks_before_fork(void) {
+    hak_streams_before_fork();
     hak_witness_before_fork();
     hak_quarantine_before_fork();
     hak_record_before_fork();
@@ -353,6 +362,7 @@ static void checks_after_fork(bool child) {
     hak_record_after_fork(child);
     hak_quarantine_after_fork(child);
     hak_witness_after_fork(child);
+    hak_streams_after_fork(child);
     if (child) hak_sweep_after_fork();
 }
 static void checks_after_fork_in_parent(void) { checks_after_fork(false); }
@@ -393,14 +403,17 @@ HAK_COLD bool hak_checks_open(void) {
     return on;
 }
 
-static __attribute__((constructor)) void check_at_start(void) {
-    if (hak_checking()) hak_sweep_start_thread();
-}
-
 /* Runs after the program's own exit handlers. */
 static __attribute__((destructor)) void check_at_exit(void) {
     if (!HAK_DEBUG || hak_load_relaxed(&hak_checks) != HAK_CHECKS_ON) return;
     hak_sweep_totals_t totals = hak_sweep_at_exit();
     if (hak_options.check_leaks) hak_leaks_find();
     hak_report_end(&(hak_report_figures_t){totals.live_bytes, totals.live_blocks, hak_pages_unguarded()});
+}
+
+/* quick_exit(3) runs no destructors, and its handlers in the reverse of the order in which they were named. */
+static __attribute__((constructor)) void check_at_start(void) {
+    if (!hak_checking()) return;
+    at_quick_exit(check_at_exit);
+    hak_sweep_start_thread();
 }

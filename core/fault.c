@@ -75,8 +75,10 @@ static bool is_near_the_heap(uintptr_t address) {
     return address - from < to - from;
 }
 
+/* Or in what the library called. */
 static bool in_the_library(uintptr_t pc) {
     hak_module_t module;
+    if (hak_witness_if_any()->inside != 0) return true;
     return hak_stack_module_of((uintptr_t)&hak_fault_open, &module) && pc - module.start < module.end - module.start;
 }
 

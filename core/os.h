@@ -42,6 +42,8 @@ void hak_os_huge_pages(void *address, size_t size, hak_huge_t policy);
 uint64_t hak_os_now_ms(void);
 /* Nanoseconds of the exact monotonic clock. */
 uint64_t hak_os_now_ns(void);
+/* Milliseconds for which the calling thread has had a processor; 0 where nobody tells. */
+uint64_t hak_os_worked_ms(void);
 void hak_os_sleep_ms(uint64_t ms);
 /* Starts a detached thread that gets none of the program's signals; false: there is none. */
 bool hak_os_start_thread(void *(*run)(void *));

@@ -173,6 +173,13 @@ static uint64_t clock_ns(clockid_t clock) {
 
 uint64_t hak_os_now_ms(void) { return clock_ns(CLOCK_MONOTONIC_COARSE) / 1000000u; }
 uint64_t hak_os_now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+uint64_t hak_os_worked_ms(void) {
+    int saved = errno;
+    struct timespec t;
+    bool known = clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) == 0; /* a system call, which a sandbox may forbid */
+    errno = saved;
+    return known ? (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 : 0;
+}
 
 void hak_os_sleep_ms(uint64_t ms) {
     struct timespec t = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};

@@ -27,8 +27,10 @@ static struct {
     hak_fault_handler_t also;
 } guarded;
 
-static _Thread_local int64_t left; /* blocks until the next sample; 0 before the first draw */
-static _Thread_local uint64_t dice, looked_ms;
+static _Thread_local int64_t left; /* blocks until the next sample */
+static _Thread_local uint64_t dice; /* 0 before the first draw */
+static _Thread_local uint64_t looked_ms, worked_ms; /* the last look at the clocks */
+static _Thread_local uint64_t brought; /* by trips since then */
 
 static char *start_of(size_t number) {
     return (char *)hak_sampled_base + (number - 1) * guarded.stride + (guarded.stride - guarded.room);
@@ -46,7 +48,14 @@ static void give_back(size_t number) {
 static void draw(void) {
     if (dice == 0) dice = hak_os_entropy() | 1;
     dice = dice * 0xD1342543DE82EF95u + 0x9E3779B97F4A7C15u;
-    left += 1 + (int64_t)((dice >> 32) % (2 * hak_options.guard_sample - 1));
+    left = 1 + (int64_t)((dice >> 32) % (2 * hak_options.guard_sample - 1));
+}
+
+/* The pages of a slot's block, the only ones that are ever opened. */
+static bool guard_slot(const slot_t *slot, bool on) {
+    size_t page = hak_os_page_size();
+    uintptr_t from = hak_round_down((uintptr_t)slot->block, page), to = hak_round_up((uintptr_t)slot->block + hak_max(slot->size, 1), page);
+    return hak_os_guard((void *)from, to - from, on);
 }
 
 static void *place_sampled(size_t size, const void *frame) {
@@ -59,34 +68,48 @@ static void *place_sampled(size_t size, const void *frame) {
     hak_unlock(&guarded.lock);
     if (number == 0) return NULL;
     slot_t *slot = &guarded.slots[number];
-    char *start = start_of(number);
-    if (!hak_os_guard(start, guarded.room, false)) return NULL; /* the slot is lost */
     size_t rounded = hak_round_up(hak_max(size, 1), HAK_BLOCK_ALIGN);
-    char *block = (dice >> 40 & 1) != 0 ? start : start + guarded.room - rounded;
-    memset(block + size, FENCE, rounded - size);
+    char *block = start_of(number) + ((dice >> 40 & 1) != 0 ? 0 : guarded.room - rounded);
     *slot = (slot_t){.block = block, .size = size, .live = true};
+    if (!guard_slot(slot, false)) { /* the slot is lost */
+        *slot = (slot_t){.block = NULL};
+        return NULL;
+    }
+    memset(block + size, FENCE, rounded - size);
     hak_callers_find((hak_where_t){0, frame}, &slot->allocated);
     return block;
 }
 
-static bool is_due(size_t size, int64_t blocks) {
-    if (left == 0) draw();
+void hak_sampled_count(uint32_t blocks) {
     left -= blocks;
-    if (left > 0) return false;
-    while (left <= 0) draw();
-    return size <= HAK_SAMPLED_MAX;
+    brought += blocks;
 }
 
-void *hak_sampled_alloc(size_t size, uint32_t blocks) {
-    if (HAK_LIKELY(hak_sampled_bytes == 0 || !is_due(size, blocks))) return NULL;
+/* What the thread took from its own cache: its processor's time says how many blocks it may have been in all. */
+static void count_by_time(void) {
+    uint64_t now_ms = hak_os_now_ms();
+    if (now_ms == looked_ms) return;
+    looked_ms = now_ms;
+    uint64_t since_ms = worked_ms; /* in a forked child its time begins anew */
+    worked_ms = hak_os_worked_ms();
+    uint64_t blocks = worked_ms > since_ms ? (worked_ms - since_ms) * HAK_SAMPLED_A_MS : 0;
+    if (blocks > brought) left -= (int64_t)(blocks - brought);
+    brought = 0;
+}
+
+void *hak_sampled_alloc(size_t size) {
+    if (HAK_LIKELY(hak_sampled_bytes == 0)) return NULL;
+    if (dice == 0) draw();
+    hak_sampled_count(1);
+    if (left > 0 || size > HAK_SAMPLED_MAX) return NULL;
+    draw();
     return place_sampled(size, __builtin_frame_address(0));
 }
 
 void *hak_sampled_alloc_trapped(size_t size) {
     if (HAK_LIKELY(hak_sampled_bytes == 0)) return NULL;
-    uint64_t now_ms = hak_os_now_ms(), since = looked_ms == 0 ? 0 : hak_min(now_ms - looked_ms, 1000);
-    looked_ms = now_ms;
-    return is_due(size, 1 + (int64_t)since * HAK_SAMPLED_A_MS) ? place_sampled(size, __builtin_frame_address(0)) : NULL;
+    count_by_time();
+    return hak_sampled_alloc(size);
 }
 
 static _Noreturn void tell(hak_error_t error, const void *pointer, const char *doing, const slot_t *slot) {
@@ -114,7 +137,7 @@ void hak_sampled_free(void *block, const char *doing) {
     hak_unlock(&guarded.lock);
     hak_callers_find((hak_where_t){0, __builtin_frame_address(0)}, &slot->freed);
     size_t number = number_of(block);
-    bool closed = hak_os_guard(start_of(number), guarded.room, true);
+    bool closed = guard_slot(slot, true);
     hak_lock_for(&guarded.lock, HAK_LOCK_outside);
     if (closed) give_back(number);
     hak_unlock(&guarded.lock);

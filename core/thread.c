@@ -96,14 +96,20 @@ static void thread_ends(void *argument) {
     hak_count(HAK_COUNTER_threads_ended, 1);
 }
 
-/* glibc's fork takes the lock of its list of streams after all handlers, while fflush(NULL) holds it and waits for a stream
- * whose holder may wait for the heap. So it is taken here first; glibc's locks of this kind may be taken twice. */
 extern void _IO_list_lock(void) __attribute__((weak));
 extern void _IO_list_unlock(void) __attribute__((weak));
 extern void _IO_list_resetlock(void) __attribute__((weak));
 
-static void before_fork(void) {
+void hak_streams_before_fork(void) {
     if (_IO_list_lock != NULL) _IO_list_lock();
+}
+void hak_streams_after_fork(bool child) {
+    if (child && _IO_list_resetlock != NULL) _IO_list_resetlock();
+    if (!child && _IO_list_unlock != NULL) _IO_list_unlock();
+}
+
+static void before_fork(void) {
+    hak_streams_before_fork();
     hak_lock(&open_lock);
     hak_lock(&registry.lock);
     hak_central_before_fork();
@@ -121,13 +127,13 @@ static void after_fork_in_parent(void) {
     hak_central_after_fork(false);
     hak_unlock(&registry.lock);
     hak_unlock(&open_lock);
-    if (_IO_list_unlock != NULL) _IO_list_unlock();
+    hak_streams_after_fork(false);
 }
 
 /* The other threads do not exist here. What was in their bins may have been in the middle of a change and is given up;
  * their spares are whole and go back. */
 static void after_fork_in_child(void) {
-    if (_IO_list_resetlock != NULL) _IO_list_resetlock();
+    hak_streams_after_fork(true);
     hak_span_after_fork(true);
     hak_stock_after_fork(true);
     hak_large_after_fork(true);

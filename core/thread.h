@@ -33,6 +33,12 @@ bool hak_thread_visit(void (*visit)(hak_cache_t *cache, void *context), void *co
 /* Sum of the call counters of threads that have ended; count flavour. */
 extern hak_call_figures_t hak_thread_ended_calls;
 
+/* glibc's fork takes the lock of its list of streams after all handlers, while fflush(NULL) holds it and waits for a stream
+ * whose holder may wait for the heap. So whoever takes locks before fork takes that one first; glibc's locks of this kind may be
+ * taken twice. */
+void hak_streams_before_fork(void);
+void hak_streams_after_fork(bool child);
+
 /* Called in the child after fork, when the heap works again. */
 extern void (*hak_thread_forked)(void);
 

@@ -17,7 +17,16 @@ import pytest
 
 from hakmem.spec.settings import SETTINGS
 
-from . import needs, test_compilers, test_cpython, test_git, test_numpy, test_python_network, test_sqlite
+from . import (
+    needs,
+    test_compilers,
+    test_cpython,
+    test_git,
+    test_numpy,
+    test_python_network,
+    test_sqlite,
+    test_threads_and_forks,
+)
 from .child import Launcher
 from .library import CHECKED, SYSTEM, Library, load_under_test, settings_of_checks
 from .native import SOURCES
@@ -48,6 +57,7 @@ WORKS: Final[dict[str, tuple[Work, str]]] = {
     "perl, guarded": (run_script("perl", f"{SOURCES}/records.pl", "400"), "guard=end"),
     "node": (run_script("node", f"{SOURCES}/records.js"), f"leaks={LEAKS}"),
     "a Python server": (test_python_network.serve, f"sweep=50 leaks={LEAKS}"),
+    "fork beside streams": (test_threads_and_forks.fork_beside_streams, ""),
     "CPython's tests": (partial(test_cpython.run_test_suite, files=["test_dict", "test_list"]), ""),
     "NumPy's tests": (partial(test_numpy.run_core_tests, halves=[["records"]]), "quarantine=0"),
 }

@@ -239,6 +239,13 @@ static void write_all_over(void) {
     memset(q - bytes, 0x41, 2 * bytes);
     for (int i = 0; i < 5000; i++) q = take((size_t)(i % 300));
 }
+static void bend_a_link(void) {
+    give(p), give(q);
+    uint64_t *at = (uint64_t *)q - 1;
+    while (at > (uint64_t *)q - 32 && (uint64_t)p - *at > 256) at--;
+    *at += 8; /* was the address of what p was part of */
+    for (int i = 0; i < 3; i++) give(take(size)), q = take(size);
+}
 static uint64_t random_state = 1;
 static uint64_t random_number(void) {
     random_state ^= random_state << 13;
@@ -367,6 +374,10 @@ static void *churn_in_all_ways(void *argument) {
     }
     return NULL;
 }
+static void write_behind_and_exit_quickly(void) {
+    write_behind();
+    quick_exit(0);
+}
 static void in_threads(void *(*function)(void *)) {
     pthread_t threads[4];
     for (int i = 0; i < 4; i++) pthread_create(&threads[i], NULL, function, (void *)(uintptr_t)(i + 1));
@@ -406,12 +417,13 @@ static const struct {
     WRONG(unmapped), WRONG(resize_freed), WRONG(size_of_freed), WRONG(write_behind), WRONG(write_behind_and_free),
     WRONG(write_all_behind_and_free), WRONG(write_before_and_free), WRONG(write_all_before_and_free), WRONG(read_behind),
     WRONG(read_before), WRONG(read_all_behind), WRONG(read_all_before), WRONG(write_freed), WRONG(write_freed_and_go_on), WRONG(write_freed_and_wait),
-    WRONG(write_behind_and_wait), WRONG(exit_when_a_sweep_aborts), WRONG(write_behind_while_a_sweep_is_on_its_way),
+    WRONG(write_behind_and_wait), WRONG(write_behind_and_exit_quickly), WRONG(exit_when_a_sweep_aborts), WRONG(write_behind_while_a_sweep_is_on_its_way),
     WRONG(read_freed), WRONG(show_new), WRONG(show_freed), WRONG(delete_with_another_size),
     WRONG(delete_with_another_alignment), WRONG(delete_without_alignment), WRONG(delete_an_array), WRONG(delete_from_malloc),
     WRONG(free_from_new), WRONG(right_forms_of_delete), WRONG(write_to_nothing), WRONG(sizes_beyond_all), WRONG(lose),
-    WRONG(fork_and_free_twice), WRONG(close_all_and_free_twice), WRONG(have_a_handler), WRONG(leave_a_handler), WRONG(leave_at_once), WRONG(write_all_over),
-    WRONG(damage_at_random), WRONG(spoil_the_tables), WRONG(exit_while_threads_begin), WRONG(churn_in_threads), WRONG(churn_all_ways_in_threads),
+    WRONG(fork_and_free_twice), WRONG(close_all_and_free_twice), WRONG(have_a_handler), WRONG(leave_a_handler), WRONG(leave_at_once),
+    WRONG(write_all_over), WRONG(bend_a_link), WRONG(damage_at_random), WRONG(spoil_the_tables), WRONG(exit_while_threads_begin),
+    WRONG(churn_in_threads), WRONG(churn_all_ways_in_threads),
 };
 
 int main(int argc, char **argv) {
