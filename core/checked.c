@@ -157,7 +157,7 @@ static void let_one_go(hak_record_t *record) {
 
 /* What waited is in no cache any more: a record is fetched while that many before it are seen to, and then the block that it
  * names. */
-enum { RECORDS_AHEAD = 8, BLOCKS_AHEAD = 4 };
+enum { RECORDS_AHEAD = 16, BLOCKS_AHEAD = 8 };
 
 static void fetch_record(const hak_record_t *record) {
     __builtin_prefetch(record);
@@ -207,7 +207,7 @@ static bool find_live(const void *pointer, hak_site_t *site) {
            hak_record_phase(site->record) == HAK_PHASE_LIVE;
 }
 
-static void compare(const hak_record_t *record, hak_door_t door, hak_told_t told) {
+static HAK_COLD void tell_difference(const hak_record_t *record, hak_door_t door, hak_told_t told) {
     hak_finding_t finding = {.door = door, .when = "call", .pointer = (const void *)record->block, .record = record};
     size_t alignment = (size_t)1 << record->alignment_shift;
     if (hak_door_family(door) != hak_door_family((hak_door_t)record->door)) {
@@ -215,13 +215,18 @@ static void compare(const hak_record_t *record, hak_door_t door, hak_told_t told
     } else if (told.alignment != 0 && told.alignment != alignment) {
         finding.error = HAK_ERROR_alignment_mismatch;
         finding.given = told.alignment;
-    } else if (told.has_size && told.size != record->size) {
+    } else {
         finding.error = HAK_ERROR_size_mismatch;
         finding.given = told.size;
-    } else {
-        return;
     }
     hak_report(&finding);
+}
+
+static inline void compare(const hak_record_t *record, hak_door_t door, hak_told_t told) {
+    bool same = hak_door_family(door) == hak_door_family((hak_door_t)record->door);
+    if (told.alignment != 0) same = same && told.alignment == (size_t)1 << record->alignment_shift;
+    if (told.has_size) same = same && told.size == record->size;
+    if (HAK_UNLIKELY(!same)) tell_difference(record, door, told);
 }
 
 /* A block that this thread has taken out of the phase live. */

@@ -61,7 +61,7 @@ typedef struct frame {
     uint8_t owner;
 } frame_t;
 
-static bool read_word(uintptr_t at, uintptr_t *value, bool careful) {
+static HAK_INLINE bool read_word(uintptr_t at, uintptr_t *value, bool careful) {
     if (careful) return hak_os_peek(at, value, sizeof *value);
     *value = raw_word(at);
     return true;
@@ -107,7 +107,7 @@ static bool is_code(const hak_python_layout_t *layout, uintptr_t code, bool care
     return code != 0 && read_word(code + layout->object.type, &type, careful) && type == hak_load_relaxed(&hak_python_code_type);
 }
 
-static inline uintptr_t own_state(const hak_python_layout_t *layout, void *(*get)(void), bool careful) {
+static HAK_INLINE uintptr_t own_state(const hak_python_layout_t *layout, void *(*get)(void), bool careful) {
     uintptr_t state = get != NULL ? (uintptr_t)get() : 0, owner = 0;
     /* That of 3.11 may be another thread's, and one that has ended may have been freed: first look may fail. */
     static _Thread_local uintptr_t known;
@@ -117,7 +117,7 @@ static inline uintptr_t own_state(const hak_python_layout_t *layout, void *(*get
 }
 
 /* The frame that the thread is in; 0 if it runs no Python. */
-static inline uintptr_t top_frame(const hak_python_layout_t *layout, bool careful) {
+static HAK_INLINE uintptr_t top_frame(const hak_python_layout_t *layout, bool careful) {
     uintptr_t state = own_state(layout, layout->current_thread_state, careful), top = 0;
     if (state == 0) state = own_state(layout, layout->own_thread_state, careful);
     if (state == 0 || !read_word(state + layout->thread.current_frame, &top, careful) || top == 0) return 0;

@@ -53,12 +53,15 @@ static uint32_t capture_at(hak_registers_t here, bool exact) {
     }
     uint64_t hash = walk.hash;
     size_t python = hak_python_walk(found.words + walk.count, stacks.depth, exact, &hash);
+    hash = hak_hash_end(hash, (uint64_t)HAK_DEPOT_STACK << 32 | walk.count << 16 | python);
+    hak_store_relaxed(&stacks.captures, hak_load_relaxed(&stacks.captures) + 1);
+    uint32_t known = walk.stack != NULL ? (uint32_t)hak_recent_get(walk.stack, hash) : 0;
+    if (HAK_LIKELY(known != 0)) return known;
     found.header = (stack_header_t){(uint32_t)walk.count, (uint32_t)python};
     size_t size = sizeof found.header + (walk.count + python) * sizeof found.words[0];
     bool fresh;
-    hash = hak_hash_end(hash, (uint64_t)HAK_DEPOT_STACK << 32 | walk.count << 16 | python);
     uint32_t number = hak_depot_keep_hashed(HAK_DEPOT_STACK, &found, size, hash, &fresh);
-    hak_store_relaxed(&stacks.captures, hak_load_relaxed(&stacks.captures) + 1);
+    if (number != 0 && walk.stack != NULL) hak_recent_note(walk.stack, hash, number);
     if (fresh) hak_add_relaxed(&stacks.stacks, 1);
     if (number == 0) hak_add_relaxed(&stacks.lost, 1);
     return number;

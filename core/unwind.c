@@ -263,7 +263,7 @@ static inline bool follow_trail(trace_t *trace, walker_t *walker) {
     if (!hak_trail_is_at(step, walker->at.pc, walker->at.sp, walker->at.fp)) return false;
     if (step->sp < low || step->sp >= high) return false;
     uintptr_t *pc = trace->pcs + trace->count, *end = pc + hak_min(trace->max - trace->count, (size_t)(step - steps));
-    for (; pc < end && hak_step_leads(step, step - 1, high); step--) *pc++ = step[-1].pc;
+    for (; pc < end && step->fp_at < HAK_TRAIL_BOTTOM && hak_step_leads(step, step - 1); step--) *pc++ = step[-1].pc;
     trace->count = (size_t)(pc - trace->pcs);
     trace->fresh_count--;
     if (trace->count == trace->max || hak_trail_fp_at(step) == HAK_TRAIL_BOTTOM) return true;
@@ -291,15 +291,24 @@ static inline bool needs_fp(const hak_trail_step_t *step, bool caller_needs_fp) 
 static inline size_t keep_trail(const trace_t *trace) {
     hak_trail_step_t *steps = trace->trail->steps;
     size_t fresh = trace->fresh_count, kept = hak_min(trace->kept, HAK_TRAIL_STEPS - fresh);
-    if (HAK_UNLIKELY(kept < trace->kept)) memmove(steps, steps + (trace->kept - kept), kept * sizeof *steps);
+    if (HAK_UNLIKELY(kept < trace->kept)) {
+        size_t dropped = trace->kept - kept;
+        memmove(steps, steps + dropped, kept * sizeof *steps);
+        memmove(trace->trail->sums, trace->trail->sums + dropped, (kept + 1) * sizeof trace->trail->sums[0]);
+    }
     bool needed = kept == 0 || hak_trail_needs_fp(&steps[kept - 1]);
     for (size_t i = 0; i < fresh; i++) {
         hak_trail_step_t step = trace->fresh[fresh - 1 - i];
         needed = needs_fp(&step, needed);
         step.fp_at = (step.fp_at & ~(uintptr_t)HAK_TRAIL_FP_NEEDED) | (needed ? HAK_TRAIL_FP_NEEDED : 0);
         steps[kept + i] = step;
+        trace->trail->sums[kept + i + 1] = hak_hash_add(trace->trail->sums[kept + i], step.pc);
     }
-    trace->trail->count = (uint32_t)(kept + fresh);
+    uint32_t end = (uint32_t)(kept + fresh);
+    trace->trail->count = end;
+    do end--;
+    while (end != 0 && steps[end].fp_at < HAK_TRAIL_BOTTOM);
+    trace->trail->end = end;
     return kept;
 }
 
@@ -310,9 +319,10 @@ static void keep_extents(hak_trail_t *trail, const walker_t *walker) {
     }
 }
 
+/* Outermost first, as along the trail. */
 static uint64_t hash_of_pcs(const uintptr_t *pcs, size_t count) {
     uint64_t hash = 0;
-    for (size_t i = 0; i < count; i++) hash = hak_hash_add(hash, pcs[i]);
+    while (count-- != 0) hash = hak_hash_add(hash, pcs[count]);
     return hash;
 }
 
@@ -352,19 +362,19 @@ static HAK_NOINLINE hak_walk_t unwind_slow(hak_registers_t here, bool exact, hak
         if (joined && !skips) hak_path_keep(trail, kept - 1);
         hak_trail_give(trail);
     }
-    return (hak_walk_t){trace.count, walker.fresh, hash_of_pcs(pcs, trace.count)};
+    return (hak_walk_t){trace.count, walker.fresh, hash_of_pcs(pcs, trace.count), NULL};
 }
 
 hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uintptr_t *pcs, size_t max) {
     hak_reach_t reach = hak_reach_start();
     hak_trail_t *trail = HAK_X86_64 && !exact ? hak_trail_take(trails, reach.own.high) : NULL;
-    const hak_path_t *path = trail != NULL ? hak_path_ways(trail, here.pc, here.sp) : NULL;
+    hak_path_t *path = trail != NULL ? hak_path_ways(trail, here.pc, here.sp) : NULL;
     for (size_t way = 0; path != NULL && way < HAK_PATH_WAYS; way++) {
         uint64_t hash;
         size_t count = hak_path_follow(trail, path + way, here, &reach, pcs, hak_min(max, HAK_TRAIL_STEPS), &hash);
         if (count == 0) continue;
         hak_trail_give(trail);
-        return (hak_walk_t){count, false, hash};
+        return (hak_walk_t){count, false, hash, &path[way].stack};
     }
     return unwind_slow(here, exact, skipped, reach, trail, pcs, max);
 }

@@ -6,11 +6,13 @@
 #define HAK_UNWIND_H
 
 #include "os.h"
+#include "recent.h"
 
 typedef struct hak_walk {
     size_t count;
     bool fresh; /* it came through an object where no walk had been before */
     uint64_t hash; /* of the pcs (hash.h) */
+    hak_recent_t *stack; /* where to note the number of the whole stack, by its hash; NULL: nowhere */
 } hak_walk_t;
 
 typedef struct hak_code {
