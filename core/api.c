@@ -10,7 +10,7 @@ HAK_EXPORT void *hak_malloc(size_t size) {
     return hak_checking() ? hak_checked_alloc(size, 1, HAK_DOOR_malloc) : hak_alloc(size);
 }
 HAK_EXPORT void hak_free(void *block) {
-    if (hak_checking()) hak_checked_release(block, HAK_DOOR_free, (hak_told_t){false, 0, 0});
+    if (hak_checking()) hak_checked_free(block);
     else hak_release(block);
 }
 HAK_EXPORT void *hak_calloc(size_t count, size_t size) {

@@ -33,11 +33,12 @@ static void *no_checked_memory(void) {
     return NULL;
 }
 
-/* The stack of a program's call; what the checks call themselves, directly or through the C library, has none. */
-static uint32_t enter_checks(hak_witness_t *witness) {
+/* The stack of a program's call, whose door has this frame; what the checks call themselves, directly or through the C library,
+ * has none. */
+static inline uint32_t enter_checks(hak_witness_t *witness, const void *frame) {
     if (HAK_UNLIKELY(hak_witness_reports != 0)) hak_witness_reporter_allocates();
-    if (HAK_UNLIKELY(witness == &hak_witness_nobody)) return hak_stack_capture(NULL);
-    return witness->inside++ == 0 ? hak_stack_capture(NULL) : 0;
+    if (HAK_UNLIKELY(witness == &hak_witness_nobody)) return hak_stack_capture_from(frame);
+    return witness->inside++ == 0 ? hak_stack_capture_from(frame) : 0;
 }
 static void leave_checks(hak_witness_t *witness) {
     if (HAK_LIKELY(witness != &hak_witness_nobody)) witness->inside--;
@@ -126,7 +127,7 @@ void *hak_checked_alloc(size_t size, size_t alignment, hak_door_t door) {
     if (HAK_UNLIKELY(size > PTRDIFF_MAX)) return bad_size(size, door);
     if (HAK_UNLIKELY(alignment > PTRDIFF_MAX)) return no_checked_memory();
     hak_witness_t *witness = hak_witness();
-    uint32_t stack = enter_checks(witness);
+    uint32_t stack = enter_checks(witness, __builtin_frame_address(0));
     void *block = take_checked(witness, stack, size, alignment, door, false, 0);
     hak_ring_add(&witness->ring, door, block, size, stack);
     leave_checks(witness);
@@ -138,7 +139,7 @@ void *hak_checked_alloc_zero(size_t count, size_t size) {
     if (HAK_UNLIKELY(__builtin_mul_overflow(count, size, &bytes))) bytes = SIZE_MAX;
     if (HAK_UNLIKELY(bytes > PTRDIFF_MAX)) return bad_size(bytes, HAK_DOOR_calloc);
     hak_witness_t *witness = hak_witness();
-    uint32_t stack = enter_checks(witness);
+    uint32_t stack = enter_checks(witness, __builtin_frame_address(0));
     void *block = take_checked(witness, stack, bytes, 1, HAK_DOOR_calloc, true, 0);
     hak_ring_add(&witness->ring, HAK_DOOR_calloc, block, bytes, stack);
     leave_checks(witness);
@@ -164,7 +165,7 @@ static void let_one_go(hak_record_t *record) {
 
 /* What waited is in no cache any more: a record is fetched while that many before it are seen to, and then the block that it
  * names. */
-enum { RECORDS_AHEAD = 8, BLOCKS_AHEAD = 4 };
+enum { RECORDS_AHEAD = 16, BLOCKS_AHEAD = 8 };
 
 static void fetch_record(const hak_record_t *record) {
     __builtin_prefetch(record);
@@ -214,7 +215,7 @@ static bool find_live(const void *pointer, hak_site_t *site) {
            hak_record_phase(site->record) == HAK_PHASE_LIVE;
 }
 
-static void compare(const hak_record_t *record, hak_door_t door, hak_told_t told) {
+static HAK_COLD void tell_difference(const hak_record_t *record, hak_door_t door, hak_told_t told) {
     hak_finding_t finding = {.door = door, .when = "call", .pointer = (const void *)record->block, .record = record};
     size_t alignment = (size_t)1 << record->alignment_shift;
     if (hak_door_family(door) != hak_door_family((hak_door_t)record->door)) {
@@ -222,13 +223,18 @@ static void compare(const hak_record_t *record, hak_door_t door, hak_told_t told
     } else if (told.alignment != 0 && told.alignment != alignment) {
         finding.error = HAK_ERROR_alignment_mismatch;
         finding.given = told.alignment;
-    } else if (told.has_size && told.size != record->size) {
+    } else {
         finding.error = HAK_ERROR_size_mismatch;
         finding.given = told.size;
-    } else {
-        return;
     }
     hak_report(&finding);
+}
+
+static inline void compare(const hak_record_t *record, hak_door_t door, hak_told_t told) {
+    bool same = hak_door_family(door) == hak_door_family((hak_door_t)record->door);
+    if (told.alignment != 0) same = same && told.alignment == (size_t)1 << record->alignment_shift;
+    if (told.has_size) same = same && told.size == record->size;
+    if (HAK_UNLIKELY(!same)) tell_difference(record, door, told);
 }
 
 /* A block that this thread has taken out of the phase live. */
@@ -255,13 +261,13 @@ static void give(hak_witness_t *witness, uint32_t stack, const hak_site_t *site,
     hak_sweep_start_thread();
 }
 
-void hak_checked_release(void *block, hak_door_t door, hak_told_t told) {
+static HAK_INLINE void release_from(const void *frame, void *block, hak_door_t door, hak_told_t told) {
     if (block == NULL) return;
     int saved = errno;
     hak_witness_t *witness = hak_witness();
     hak_site_t site;
     bool known = hak_record_fetch_ahead(block, &site);
-    uint32_t stack = enter_checks(witness);
+    uint32_t stack = enter_checks(witness, frame);
     bool found = (known || hak_record_find(block, &site)) && site.record->block == (uintptr_t)block;
     if (HAK_LIKELY(found && hak_record_leave_live(site.record))) {
         hak_ring_add(&witness->ring, door, block, site.record->size, stack);
@@ -273,6 +279,11 @@ void hak_checked_release(void *block, hak_door_t door, hak_told_t told) {
     leave_checks(witness);
     errno = saved;
 }
+
+void hak_checked_release(void *block, hak_door_t door, hak_told_t told) {
+    release_from(__builtin_frame_address(0), block, door, told);
+}
+void hak_checked_free(void *block) { release_from(__builtin_frame_address(0), block, HAK_DOOR_free, (hak_told_t){false, 0, 0}); }
 
 /* A block of the C library's own malloc; see foreign.h. */
 static bool is_foreign(const void *block, size_t *size) {
@@ -288,7 +299,7 @@ void *hak_checked_resize(void *block, size_t size, hak_door_t door) {
     }
     if (HAK_UNLIKELY(size > PTRDIFF_MAX)) return bad_size(size, door);
     hak_witness_t *witness = hak_witness();
-    uint32_t stack = enter_checks(witness);
+    uint32_t stack = enter_checks(witness, __builtin_frame_address(0));
     hak_site_t site;
     void *fresh = NULL;
     size_t old_size = 0;

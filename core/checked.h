@@ -32,6 +32,7 @@ typedef struct hak_told {
     size_t size, alignment;
 } hak_told_t;
 HAK_NOINLINE void hak_checked_release(void *block, hak_door_t door, hak_told_t told);
+HAK_NOINLINE void hak_checked_free(void *block); /* by the door free, which says nothing */
 
 size_t hak_checked_size(const void *block);
 bool hak_checked_owns(const void *block);

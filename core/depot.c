@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bits.h"
+#include "hash.h"
 #include "os.h"
 #include "recent.h"
 
@@ -47,27 +48,21 @@ bool hak_depot_open(size_t budget) {
     return true;
 }
 
-/* Multiplies and folds, as wyhash does (Wang Yi). */
-static uint64_t fold(uint64_t a, uint64_t b) {
-    unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 static uint64_t hash_of(uint16_t kind, const unsigned char *bytes, size_t size) {
     uint64_t hash = size ^ (uint64_t)kind << 32 ^ 0xa0761d6478bd642fu, other = 0, words[4];
     for (; size >= sizeof words; bytes += sizeof words, size -= sizeof words) {
         __builtin_memcpy(words, bytes, sizeof words);
-        hash = fold(words[0] ^ 0xe7037ed1a0b428dbu, words[1] ^ hash);
-        other = fold(words[2] ^ 0xd6e8feb86659fd93u, words[3] ^ other);
+        hash = hak_hash_fold(words[0] ^ 0xe7037ed1a0b428dbu, words[1] ^ hash);
+        other = hak_hash_fold(words[2] ^ 0xd6e8feb86659fd93u, words[3] ^ other);
     }
     hash ^= other;
     for (; size >= 2 * sizeof words[0]; bytes += 2 * sizeof words[0], size -= 2 * sizeof words[0]) {
         __builtin_memcpy(words, bytes, 2 * sizeof words[0]);
-        hash = fold(words[0] ^ 0xe7037ed1a0b428dbu, words[1] ^ hash);
+        hash = hak_hash_fold(words[0] ^ 0xe7037ed1a0b428dbu, words[1] ^ hash);
     }
     words[0] = words[1] = 0;
     memcpy(words, bytes, size);
-    return fold(fold(words[0] ^ 0x8ebc6af09c88c6e3u, words[1] ^ hash), 0x589965cc75374cc3u);
+    return hak_hash_fold(hak_hash_fold(words[0] ^ 0x8ebc6af09c88c6e3u, words[1] ^ hash), 0x589965cc75374cc3u);
 }
 
 static uint32_t depot_search(char *base, uint32_t number, uint32_t end, uint64_t hash, uint16_t kind, const void *bytes,
@@ -115,12 +110,11 @@ static uint32_t depot_enter(char *base, uint64_t hash, uint16_t kind, const void
     return number;
 }
 
-uint32_t hak_depot_keep(uint16_t kind, const void *bytes, size_t size, bool *fresh) {
+uint32_t hak_depot_keep_hashed(uint16_t kind, const void *bytes, size_t size, uint64_t hash, bool *fresh) {
     bool made = false;
     char *base = hak_load_acquire(&depot.base); /* partner: hak_depot_open */
     if (fresh != NULL) *fresh = false;
     if (base == NULL || size > HAK_DEPOT_ITEM_MAX) return 0;
-    uint64_t hash = hash_of(kind, bytes, size);
     /* Its hash stands for an item here: among a million of them two are alike once in 37 million processes. */
     uint32_t number = (uint32_t)hak_recent_find(depot.recent, hash);
     if (HAK_LIKELY(number != 0)) return number;
@@ -128,6 +122,10 @@ uint32_t hak_depot_keep(uint16_t kind, const void *bytes, size_t size, bool *fre
     if (number != 0) hak_recent_add(depot.recent, hash, number);
     if (fresh != NULL) *fresh = made;
     return number;
+}
+
+uint32_t hak_depot_keep(uint16_t kind, const void *bytes, size_t size, bool *fresh) {
+    return hak_depot_keep_hashed(kind, bytes, size, hash_of(kind, bytes, size), fresh);
 }
 
 const void *hak_depot_get(uint16_t kind, uint32_t number, size_t *size) {

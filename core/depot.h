@@ -1,5 +1,5 @@
 /* depot.h -- words and strings that are kept for ever, each distinct one once, in mappings of their own.
- * May use: base, bits, atomic, os, recent.
+ * May use: base, bits, atomic, os, recent, hash.
  * Any thread may call, also in a signal handler and in a forked child: there is no lock. What is kept never changes and never
  * moves. Memory comes from a reservation of the size of the budget, so an item is named by its place there: its number times
  * HAK_DEPOT_GRAIN. */
@@ -15,6 +15,8 @@ bool hak_depot_open(size_t budget);
 /* The number of the item with these bytes, at most HAK_DEPOT_ITEM_MAX, that is of this kind; 0 if the budget is used up.
  * *fresh tells whether there was none before; it may be NULL. */
 uint32_t hak_depot_keep(uint16_t kind, const void *bytes, size_t size, bool *fresh);
+/* The same, of a kind whose items all come with a hash of their own. */
+uint32_t hak_depot_keep_hashed(uint16_t kind, const void *bytes, size_t size, uint64_t hash, bool *fresh);
 /* The item's bytes; NULL if no item of this kind has this number, as may be when the number itself was overwritten. */
 const void *hak_depot_get(uint16_t kind, uint32_t number, size_t *size);
 typedef struct hak_depot_figures {

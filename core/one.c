@@ -14,6 +14,7 @@
 #include "options.c"
 #if HAK_DEBUG
 #include "reach.c"
+#include "hash.c"
 #include "depot.c"
 #include "object.c"
 #include "cfi.c"

@@ -28,7 +28,8 @@ static inline void expect(const void *block, hak_door_t door, hak_told_t told) {
 
 static inline void release_by(void *block, hak_door_t door, hak_told_t told) {
     if (hak_checking()) {
-        hak_checked_release(block, door, told);
+        if (door == HAK_DOOR_free) hak_checked_free(block);
+        else hak_checked_release(block, door, told);
     } else {
         if (HAK_SECURE) expect(block, door, told);
         else if (told.has_size || told.alignment > 1) hak_told_check(block, door, told);

@@ -45,8 +45,8 @@ static uintptr_t place_in(uintptr_t from, uintptr_t to, size_t size, size_t alig
 }
 
 bool hak_pages_take(size_t size, size_t alignment, hak_site_t *site) {
+    if (HAK_LIKELY(hak_options.check_guard == GUARD_OFF)) return false;
     size_t page = hak_os_page_size();
-    if (hak_options.check_guard == GUARD_OFF) return false;
     if (alignment > page || page > HAK_UNIT_SIZE || size > PTRDIFF_MAX - 4 * HAK_UNIT_SIZE || !reserve_room()) {
         hak_add_relaxed(&unguarded, 1);
         return false;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "bits.h"
+#include "hash.h"
 #include "object.h"
 #include "os.h"
 #include "recent.h"
@@ -27,10 +28,7 @@ HAK_RAW_READS static inline uintptr_t raw_word(uintptr_t at) { return *(const vo
 HAK_RAW_READS static inline uint32_t raw_int(uintptr_t at) { return *(const volatile uint32_t *)at; }
 HAK_RAW_READS static inline uint8_t raw_byte(uintptr_t at) { return *(const volatile uint8_t *)at; }
 
-static uint64_t fold_words(uint64_t a, uint64_t b) {
-    unsigned __int128 product = (unsigned __int128)(a ^ 0x2d358dccaa6c78a5u) * (b ^ 0x8bb84b93962eacc9u);
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
+static uint64_t fold_words(uint64_t a, uint64_t b) { return hak_hash_fold(a ^ 0x2d358dccaa6c78a5u, b ^ 0x8bb84b93962eacc9u); }
 
 /* Of a code object: where it and its parts lie, and of the parts what another object there would not share, the hash of the
  * name and the start of the lines. */
@@ -63,7 +61,7 @@ typedef struct frame {
     uint8_t owner;
 } frame_t;
 
-static bool read_word(uintptr_t at, uintptr_t *value, bool careful) {
+static HAK_INLINE bool read_word(uintptr_t at, uintptr_t *value, bool careful) {
     if (careful) return hak_os_peek(at, value, sizeof *value);
     *value = raw_word(at);
     return true;
@@ -109,7 +107,7 @@ static bool is_code(const hak_python_layout_t *layout, uintptr_t code, bool care
     return code != 0 && read_word(code + layout->object.type, &type, careful) && type == hak_load_relaxed(&hak_python_code_type);
 }
 
-static uintptr_t own_state(const hak_python_layout_t *layout, void *(*get)(void), bool careful) {
+static HAK_INLINE uintptr_t own_state(const hak_python_layout_t *layout, void *(*get)(void), bool careful) {
     uintptr_t state = get != NULL ? (uintptr_t)get() : 0, owner = 0;
     /* That of 3.11 may be another thread's, and one that has ended may have been freed: first look may fail. */
     static _Thread_local uintptr_t known;
@@ -119,7 +117,7 @@ static uintptr_t own_state(const hak_python_layout_t *layout, void *(*get)(void)
 }
 
 /* The frame that the thread is in; 0 if it runs no Python. */
-static uintptr_t top_frame(const hak_python_layout_t *layout, bool careful) {
+static HAK_INLINE uintptr_t top_frame(const hak_python_layout_t *layout, bool careful) {
     uintptr_t state = own_state(layout, layout->current_thread_state, careful), top = 0;
     if (state == 0) state = own_state(layout, layout->own_thread_state, careful);
     if (state == 0 || !read_word(state + layout->thread.current_frame, &top, careful) || top == 0) return 0;
@@ -174,7 +172,7 @@ static bool try_layout(const hak_python_layout_t *layout, bool careful) {
 }
 
 /* The instruction lies in its code object, and so names both, as long as no code object has ended. */
-static inline uint64_t frame_key(const frame_t *frame, uint64_t gone) { return frame->instruction ^ gone << 48; }
+static inline uint64_t frame_key(uintptr_t instruction, uint64_t gone) { return instruction ^ gone << 48; }
 
 /* Frozen code objects, as importlib's, lie in an object that stays, and never end. */
 static bool is_of_program(uintptr_t code) {
@@ -182,19 +180,15 @@ static bool is_of_program(uintptr_t code) {
     return hak_object_extent(code, &extent) && extent.lasts;
 }
 
-static HAK_NOINLINE uint64_t frame_slow(const hak_python_layout_t *layout, uintptr_t at, const frame_t *frame, uint64_t key) {
-    if (!is_code(layout, frame->code, false)) return 0;
-    uint64_t word = (uint64_t)code_number(layout, frame->code) << 32 | offset_of(layout, at, frame, false);
+static HAK_NOINLINE uint64_t frame_slow(const hak_python_layout_t *layout, uintptr_t at, uint64_t key) {
+    frame_t frame;
+    if (!read_frame(layout, at, &frame, false) || !is_code(layout, frame.code, false)) return 0;
+    uint64_t word = (uint64_t)code_number(layout, frame.code) << 32 | offset_of(layout, at, &frame, false);
     bool (*is_told)(const void *) = layout->frame.tlbc_index == 0 ? hak_python_end_is_told : NULL;
-    if (is_told != NULL && (is_told((const void *)frame->code) || is_of_program(frame->code))) {
+    if (is_told != NULL && (is_told((const void *)frame.code) || is_of_program(frame.code))) {
         hak_recent_add(recent_frames, key, word);
     }
     return word;
-}
-
-static inline uint64_t frame_known(const hak_python_layout_t *layout, uintptr_t at, const frame_t *frame, uint64_t gone) {
-    uint64_t key = frame_key(frame, gone), word = hak_recent_find(recent_frames, key);
-    return HAK_LIKELY(word != 0) ? word : frame_slow(layout, at, frame, key);
 }
 
 static uint64_t frame_carefully(const hak_python_layout_t *layout, uintptr_t at, const frame_t *frame) {
@@ -202,23 +196,39 @@ static uint64_t frame_carefully(const hak_python_layout_t *layout, uintptr_t at,
     return (uint64_t)hak_python_code_keep(layout, frame->code, true, NULL) << 32 | offset_of(layout, at, frame, true);
 }
 
-static HAK_INLINE size_t walk_frames(const hak_python_layout_t *layout, uint64_t *frames, size_t max, bool careful) {
+static size_t walk_carefully(const hak_python_layout_t *layout, uint64_t *frames, size_t max) {
     size_t count = 0, skipped = 0;
     frame_t frame;
-    uint64_t gone = hak_load_relaxed(&hak_python_codes_gone);
-    for (uintptr_t at = top_frame(layout, careful); at != 0 && count < max && skipped < SKIPPED_MAX; at = frame.previous) {
-        if (!read_frame(layout, at, &frame, careful)) break;
-        skipped++;
-        if (frame.owner >= OWNED_BY_INTERPRETER) continue;
-        uint64_t word = careful ? frame_carefully(layout, at, &frame) : frame_known(layout, at, &frame, gone);
-        if (word == 0) continue;
-        frames[count++] = word;
-        skipped--;
+    for (uintptr_t at = top_frame(layout, true); at != 0 && count < max && skipped < SKIPPED_MAX; at = frame.previous) {
+        if (!read_frame(layout, at, &frame, true)) break;
+        uint64_t word = frame.owner < OWNED_BY_INTERPRETER ? frame_carefully(layout, at, &frame) : 0;
+        if (word != 0) frames[count++] = word;
+        else skipped++;
     }
     return count;
 }
 
-size_t hak_python_walk(uint64_t *frames, size_t max, bool careful) {
+/* The same where nothing that is read can fail. A frame that is known needs its instruction alone. */
+static inline size_t walk_frames(const hak_python_layout_t *layout, uint64_t *frames, size_t max) {
+    size_t count = 0, skipped = 0;
+    uint64_t gone = hak_load_relaxed(&hak_python_codes_gone);
+    uintptr_t owner = layout->frame.owner, instruction = layout->frame.instr_ptr, previous = layout->frame.previous;
+    uintptr_t at = top_frame(layout, false);
+    while (at != 0 && at % sizeof at == 0 && count < max && skipped < SKIPPED_MAX) {
+        uint64_t word = 0;
+        if (HAK_LIKELY(raw_byte(at + owner) < OWNED_BY_INTERPRETER)) {
+            uint64_t key = frame_key(raw_word(at + instruction), gone);
+            word = hak_recent_find(recent_frames, key);
+            if (HAK_UNLIKELY(word == 0)) word = frame_slow(layout, at, key);
+        }
+        if (HAK_LIKELY(word != 0)) frames[count++] = word;
+        else skipped++;
+        at = raw_word(at + previous);
+    }
+    return count;
+}
+
+size_t hak_python_walk(uint64_t *frames, size_t max, bool careful, uint64_t *hash) {
     /* The getter, and in it the dynamic linker, may allocate and so come here again. */
     static _Thread_local bool inside;
     const hak_python_layout_t *layout;
@@ -227,8 +237,11 @@ size_t hak_python_walk(uint64_t *frames, size_t max, bool careful) {
     inside = true;
     size_t count = 0;
     if (state == HAK_PYTHON_OK || try_layout(layout, careful)) {
-        count = HAK_UNLIKELY(careful) ? walk_frames(layout, frames, max, true) : walk_frames(layout, frames, max, false);
+        count = HAK_UNLIKELY(careful) ? walk_carefully(layout, frames, max) : walk_frames(layout, frames, max);
     }
     inside = false;
+    uint64_t sum = *hash;
+    for (size_t i = 0; i < count; i++) sum = hak_hash_add(sum, frames[i]);
+    *hash = sum;
     return count;
 }

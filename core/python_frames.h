@@ -1,5 +1,5 @@
 /* python_frames.h -- the Python frames of the calling thread.
- * May use: base, bits, atomic, os, recent, depot, object, python_layout, python_code.
+ * May use: base, bits, atomic, os, recent, hash, depot, object, python_layout, python_code.
  * Only the interpreter's getter of the thread's state is called; the rest is read where python_layout.h says. The frames are the
  * calling thread's own, which no other thread changes, and it does not while it is here. */
 #ifndef HAK_PYTHON_FRAMES_H
@@ -8,8 +8,9 @@
 #include "atomic.h"
 #include "python_code.h"
 
-/* Writes at most `max` frames, innermost first. careful: every read may fail, as after a signal that struck anywhere. */
-size_t hak_python_walk(uint64_t *frames, size_t max, bool careful);
+/* Writes at most `max` frames, innermost first, and adds them to *hash (hash.h). careful: every read may fail, as after a signal
+ * that struck anywhere. */
+size_t hak_python_walk(uint64_t *frames, size_t max, bool careful, uint64_t *hash);
 
 /* A code object may be followed by another at its address, so frames are looked at anew each time, unless the end of their code
  * object would be told: by hak_python_block_ends, if the function says so of it. NULL: of none. */

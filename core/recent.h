@@ -19,18 +19,24 @@ static inline hak_recent_t *hak_recent_at(hak_recent_t table[HAK_RECENT_SIZE], u
     return &table[(key * 0x9e3779b97f4a7c15u >> 32) % HAK_RECENT_SIZE];
 }
 
-/* The value that was added with this key; 0 if it is not there. */
-static inline uint64_t hak_recent_find(hak_recent_t table[HAK_RECENT_SIZE], uint64_t key) {
-    const hak_recent_t *entry = hak_recent_at(table, key);
-    uint64_t value = hak_load_acquire(&entry->value); /* partner: the release in hak_recent_add */
+/* The value of an entry if it was noted there with this key; else 0. */
+static inline uint64_t hak_recent_get(const hak_recent_t *entry, uint64_t key) {
+    uint64_t value = hak_load_acquire(&entry->value); /* partner: the release in hak_recent_note */
     return hak_load_relaxed(&entry->mixed) == hak_recent_mix(key, value) ? value : 0;
 }
 
-static inline void hak_recent_add(hak_recent_t table[HAK_RECENT_SIZE], uint64_t key, uint64_t value) {
-    hak_recent_t *entry = hak_recent_at(table, key);
+static inline void hak_recent_note(hak_recent_t *entry, uint64_t key, uint64_t value) {
     hak_store_relaxed(&entry->mixed, hak_recent_mix(key, value));
-    /* Release: partner of the acquire in hak_recent_find; shows what the value names. */
+    /* Release: partner of the acquire in hak_recent_get; shows what the value names. */
     hak_store_release(&entry->value, value);
+}
+
+/* The value that was added with this key; 0 if it is not there. */
+static inline uint64_t hak_recent_find(hak_recent_t table[HAK_RECENT_SIZE], uint64_t key) {
+    return hak_recent_get(hak_recent_at(table, key), key);
+}
+static inline void hak_recent_add(hak_recent_t table[HAK_RECENT_SIZE], uint64_t key, uint64_t value) {
+    hak_recent_note(hak_recent_at(table, key), key, value);
 }
 
 #endif

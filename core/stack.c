@@ -3,6 +3,7 @@
 #include "atomic.h"
 #include "bits.h"
 #include "depot.h"
+#include "hash.h"
 #include "object.h"
 #include "python_frames.h"
 #include "unwind.h"
@@ -50,23 +51,31 @@ static uint32_t capture_at(hak_registers_t here, bool exact) {
         hak_object_t object;
         if (hak_object_find(found.words[i] - 1, &object)) hak_python_look(&object);
     }
-    size_t python = hak_python_walk(found.words + walk.count, stacks.depth, exact);
+    uint64_t hash = walk.hash;
+    size_t python = hak_python_walk(found.words + walk.count, stacks.depth, exact, &hash);
+    hash = hak_hash_end(hash, (uint64_t)HAK_DEPOT_STACK << 32 | walk.count << 16 | python);
+    hak_store_relaxed(&stacks.captures, hak_load_relaxed(&stacks.captures) + 1);
+    uint32_t known = walk.stack != NULL ? (uint32_t)hak_recent_get(walk.stack, hash) : 0;
+    if (HAK_LIKELY(known != 0)) return known;
     found.header = (stack_header_t){(uint32_t)walk.count, (uint32_t)python};
     size_t size = sizeof found.header + (walk.count + python) * sizeof found.words[0];
     bool fresh;
-    uint32_t number = hak_depot_keep(HAK_DEPOT_STACK, &found, size, &fresh);
-    hak_store_relaxed(&stacks.captures, hak_load_relaxed(&stacks.captures) + 1);
+    uint32_t number = hak_depot_keep_hashed(HAK_DEPOT_STACK, &found, size, hash, &fresh);
+    if (number != 0 && walk.stack != NULL) hak_recent_note(walk.stack, hash, number);
     if (fresh) hak_add_relaxed(&stacks.stacks, 1);
     if (number == 0) hak_add_relaxed(&stacks.lost, 1);
     return number;
 }
 
-HAK_NOINLINE uint32_t hak_stack_capture(const void *signal_context) {
+uint32_t hak_stack_capture_from(const void *frame_address) {
+    const uintptr_t *frame = frame_address;
     if (stacks.depth == 0) return 0;
-    if (signal_context != NULL) return capture_at(hak_os_registers(signal_context), true);
-    /* Asking for it makes the compiler lay the caller's frame pointer and the return address there. */
-    const uintptr_t *frame = __builtin_frame_address(0);
     return capture_at((hak_registers_t){frame[1], (uintptr_t)(frame + 2), frame[0]}, false);
+}
+
+HAK_NOINLINE uint32_t hak_stack_capture(const void *signal_context) {
+    if (signal_context == NULL) return hak_stack_capture_from(__builtin_frame_address(0));
+    return stacks.depth == 0 ? 0 : capture_at(hak_os_registers(signal_context), true);
 }
 
 bool hak_stack_get(uint32_t number, hak_stack_view_t *view) {

@@ -17,6 +17,9 @@ void hak_stack_open(size_t depth, size_t budget);
 /* The number of this thread's stack; 0 if none is kept. With the third argument of a signal handler (ucontext_t), the stack at
  * which the signal struck. */
 uint32_t hak_stack_capture(const void *signal_context);
+/* The stack from the caller of the function on that passes its own __builtin_frame_address(0), for which the compiler lays the
+ * caller's frame pointer and the return address there. */
+uint32_t hak_stack_capture_from(const void *frame_address);
 
 /* Innermost frames first. `pcs[i] - 1` lies in the instruction that is executing: they are return addresses, and for a frame
  * that a signal struck the address after its pc. */

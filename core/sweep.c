@@ -8,6 +8,7 @@
 #include "probe.h"
 
 #define WINDOW_BYTES ((size_t)1 << 20)
+#define AHEAD_BYTES ((size_t)128 << 10) /* what is read at once: little enough to be in the processor's cache when it is looked at */
 #define PART_BYTES ((size_t)64 << 10) /* of a block that does not fit into the window: a fence is no longer */
 
 static struct {
@@ -25,7 +26,7 @@ static _Thread_local bool sweeps_here;
 static const char *window_at(uintptr_t from, size_t length, bool anew) {
     if (anew || from < sweep.from || from + length > sweep.from + sweep.length) {
         sweep.from = from;
-        sweep.length = hak_probe_read(sweep.window, (const void *)from, anew ? length : WINDOW_BYTES);
+        sweep.length = hak_probe_read(sweep.window, (const void *)from, anew ? length : hak_max(length, AHEAD_BYTES));
     }
     return length <= sweep.length ? sweep.window + (from - sweep.from) : NULL;
 }

@@ -6,6 +6,7 @@
 #include "bits.h"
 #include "cfi.h"
 #include "object.h"
+#include "path.h"
 #include "reach.h"
 #include "recent.h"
 #include "trail.h"
@@ -24,6 +25,7 @@ _Static_assert(HAK_OBJECT_ID_MAX < 1 << ID_BITS && RULE_BITS + ID_BITS + 32 < 64
 typedef uint64_t packed_t;
 enum { PACKED_ANY = 1, PACKED_COMMON = 2, PACKED_BY_FP = 4, PACKED_SAVES_FP = 8, PACKED_KINDS = 4, PACKED_CFA = 10, PACKED_FP = 37 };
 enum { OFFSET_BITS = 27 };
+_Static_assert((int)PACKED_BY_FP == (int)HAK_TRAIL_FP_USED, "a step has the rule's mark");
 
 static bool is_common(hak_rule_t rule) {
     if (rule.cfa_is != HAK_CFA_SP && rule.cfa_is != HAK_CFA_FP) return false;
@@ -213,7 +215,7 @@ static inline bool step_common(walker_t *walker, packed_t rule) {
     walker->at.pc = hak_reach_word(cfa - sizeof cfa);
     if (saves) walker->at.fp = hak_reach_word(saved);
     walker->at.sp = cfa;
-    walker->fp_at = saves ? saved : 0;
+    walker->fp_at = (saves ? saved : 0) | (rule & PACKED_BY_FP);
     return true;
 }
 
@@ -231,14 +233,6 @@ static inline bool walk_step(walker_t *walker, bool *exact) {
     }
     if (HAK_LIKELY(step_common(walker, rule))) return walker->at.pc != 0;
     return step_slow(walker, rule, exact);
-}
-
-/* Does the step from `from`, which lies on the stack that ends at `high`, still lead to `to`? A step that is no mark was a common
- * one: it went up, and the words that it read lie between the two frames. */
-static inline bool still_leads(const hak_trail_step_t *from, const hak_trail_step_t *to, uintptr_t high) {
-    uintptr_t fp_at = from->fp_at;
-    if (fp_at >= HAK_TRAIL_BOTTOM || to->sp > high || hak_reach_word(to->sp - sizeof to->pc) != to->pc) return false;
-    return fp_at == 0 || hak_reach_word(fp_at) == to->fp;
 }
 
 /* What a walk writes. */
@@ -266,27 +260,56 @@ static inline bool follow_trail(trace_t *trace, walker_t *walker) {
     if (kept == 0) return false;
     uintptr_t low = walker->reach.own.low, high = walker->reach.own.high;
     const hak_trail_step_t *step = &steps[kept - 1];
-    if (step->sp != walker->at.sp || step->pc != walker->at.pc || step->fp != walker->at.fp) return false;
+    if (!hak_trail_is_at(step, walker->at.pc, walker->at.sp, walker->at.fp)) return false;
     if (step->sp < low || step->sp >= high) return false;
     uintptr_t *pc = trace->pcs + trace->count, *end = pc + hak_min(trace->max - trace->count, (size_t)(step - steps));
-    for (; pc < end && still_leads(step, step - 1, high); step--) *pc++ = step[-1].pc;
+    for (; pc < end && step->fp_at < HAK_TRAIL_BOTTOM && hak_step_leads(step, step - 1); step--) *pc++ = step[-1].pc;
     trace->count = (size_t)(pc - trace->pcs);
     trace->fresh_count--;
-    if (trace->count == trace->max || step->fp_at == HAK_TRAIL_BOTTOM) return true;
-    /* On from the last that still leads: it and those above it will lie above what is found now. */
-    for (trace->kept = (size_t)(step - steps); step < steps + kept; kept--) trace->fresh[trace->fresh_count++] = steps[kept - 1];
-    walker->at = (hak_registers_t){step->pc, step->sp, step->fp};
+    if (trace->count == trace->max || hak_trail_fp_at(step) == HAK_TRAIL_BOTTOM) return true;
+    /* On from the last that still leads: it and those above it will lie above what is found now. What they have in the frame
+     * pointer was not needed so far, but may be from here on. */
+    uintptr_t fp = walker->at.fp;
+    for (trace->kept = (size_t)(step - steps); step < steps + kept; kept--) {
+        hak_trail_step_t again = steps[kept - 1];
+        again.fp = fp;
+        trace->fresh[trace->fresh_count++] = again;
+        if (hak_trail_fp_at(&again) != 0 && again.fp_at < HAK_TRAIL_BOTTOM) fp = hak_reach_word(hak_trail_fp_at(&again));
+    }
+    walker->at = (hak_registers_t){step->pc, step->sp, trace->fresh[trace->fresh_count - 1].fp};
     trace->fresh[trace->fresh_count - 1].fp_at = HAK_TRAIL_END;
     return false;
 }
 
-/* Where there is no room the outermost are dropped. */
-static inline void keep_trail(const trace_t *trace) {
+/* Does what lies further out need the frame pointer of this step? */
+static inline bool needs_fp(const hak_trail_step_t *step, bool caller_needs_fp) {
+    if (step->fp_at >= HAK_TRAIL_BOTTOM) return hak_trail_fp_at(step) != HAK_TRAIL_BOTTOM;
+    return (step->fp_at & HAK_TRAIL_FP_USED) != 0 || (hak_trail_fp_at(step) == 0 && caller_needs_fp);
+}
+
+/* Where there is no room the outermost are dropped. What was kept of the trail's steps. */
+static inline size_t keep_trail(const trace_t *trace) {
     hak_trail_step_t *steps = trace->trail->steps;
     size_t fresh = trace->fresh_count, kept = hak_min(trace->kept, HAK_TRAIL_STEPS - fresh);
-    if (HAK_UNLIKELY(kept < trace->kept)) memmove(steps, steps + (trace->kept - kept), kept * sizeof *steps);
-    for (size_t i = 0; i < fresh; i++) steps[kept + i] = trace->fresh[fresh - 1 - i];
-    hak_trail_give(trace->trail, (uint32_t)(kept + fresh));
+    if (HAK_UNLIKELY(kept < trace->kept)) {
+        size_t dropped = trace->kept - kept;
+        memmove(steps, steps + dropped, kept * sizeof *steps);
+        memmove(trace->trail->sums, trace->trail->sums + dropped, (kept + 1) * sizeof trace->trail->sums[0]);
+    }
+    bool needed = kept == 0 || hak_trail_needs_fp(&steps[kept - 1]);
+    for (size_t i = 0; i < fresh; i++) {
+        hak_trail_step_t step = trace->fresh[fresh - 1 - i];
+        needed = needs_fp(&step, needed);
+        step.fp_at = (step.fp_at & ~(uintptr_t)HAK_TRAIL_FP_NEEDED) | (needed ? HAK_TRAIL_FP_NEEDED : 0);
+        steps[kept + i] = step;
+        trace->trail->sums[kept + i + 1] = hak_hash_add(trace->trail->sums[kept + i], step.pc);
+    }
+    uint32_t end = (uint32_t)(kept + fresh);
+    trace->trail->count = end;
+    do end--;
+    while (end != 0 && steps[end].fp_at < HAK_TRAIL_BOTTOM);
+    trace->trail->end = end;
+    return kept;
 }
 
 static void keep_extents(hak_trail_t *trail, const walker_t *walker) {
@@ -296,25 +319,35 @@ static void keep_extents(hak_trail_t *trail, const walker_t *walker) {
     }
 }
 
-hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uintptr_t *pcs, size_t max) {
+/* Outermost first, as along the trail. */
+static uint64_t hash_of_pcs(const uintptr_t *pcs, size_t count) {
+    uint64_t hash = 0;
+    while (count-- != 0) hash = hak_hash_add(hash, pcs[count]);
+    return hash;
+}
+
+/* As hak_unwind, from what was found there. */
+static HAK_NOINLINE hak_walk_t unwind_slow(hak_registers_t here, bool exact, hak_code_t skipped, hak_reach_t reach,
+                                           hak_trail_t *trail, uintptr_t *pcs, size_t max) {
     walker_t walker;
     walker.at = here;
-    walker.reach = hak_reach_start();
+    walker.reach = reach;
     walker.extent = (hak_extent_t){0};
     walker.others_count = walker.others_of_trail = 0;
     walker.fresh = false;
-    hak_trail_t *trail = HAK_X86_64 && !exact ? hak_trail_take(trails, walker.reach.own.high) : NULL;
     trace_t trace;
     trace.pcs = pcs;
     trace.count = trace.fresh_count = 0;
     trace.max = trail != NULL ? hak_min(max, HAK_TRAIL_STEPS) : max;
     trace.kept = trail != NULL ? trail->count : 0;
     walker.trail = trace.trail = trail;
+    bool skips = false, joined = false;
     for (bool more = max > 0; more;) {
         bool skip = trace.count == 0 && walker.at.pc - skipped.start < skipped.end - skipped.start;
+        skips = skips || skip;
         if (!skip) {
             add_frame(&trace, &walker, exact);
-            if (trail != NULL && !exact && follow_trail(&trace, &walker)) break;
+            if (trail != NULL && !exact && (joined = follow_trail(&trace, &walker))) break;
             if (trace.count == trace.max) break;
         }
         bool was_exact = exact;
@@ -324,6 +357,24 @@ hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uint
         if (trace.fresh_count != 0 && !was_exact) trace.fresh[trace.fresh_count - 1].fp_at = walker.fp_at;
     }
     if (trail != NULL && walker.others_count != walker.others_of_trail) keep_extents(trail, &walker);
-    if (trail != NULL) keep_trail(&trace);
-    return (hak_walk_t){trace.count, walker.fresh};
+    if (trail != NULL) {
+        size_t kept = keep_trail(&trace);
+        if (joined && !skips) hak_path_keep(trail, kept - 1);
+        hak_trail_give(trail);
+    }
+    return (hak_walk_t){trace.count, walker.fresh, hash_of_pcs(pcs, trace.count), NULL};
+}
+
+hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uintptr_t *pcs, size_t max) {
+    hak_reach_t reach = hak_reach_start();
+    hak_trail_t *trail = HAK_X86_64 && !exact ? hak_trail_take(trails, reach.own.high) : NULL;
+    hak_path_t *path = trail != NULL ? hak_path_ways(trail, here.pc, here.sp) : NULL;
+    for (size_t way = 0; path != NULL && way < HAK_PATH_WAYS; way++) {
+        uint64_t hash;
+        size_t count = hak_path_follow(trail, path + way, here, &reach, pcs, hak_min(max, HAK_TRAIL_STEPS), &hash);
+        if (count == 0) continue;
+        hak_trail_give(trail);
+        return (hak_walk_t){count, false, hash, &path[way].stack};
+    }
+    return unwind_slow(here, exact, skipped, reach, trail, pcs, max);
 }

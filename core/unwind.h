@@ -1,15 +1,18 @@
 /* unwind.h -- the native frames of the calling thread.
- * May use: base, bits, atomic, os, recent, reach, object, cfi, trail.
+ * May use: base, bits, atomic, os, recent, reach, hash, object, cfi, trail, path.
  * On x86-64 by the tables of the compiler (cfi.h), whose rules are kept by pc; on other processors by frame pointers. Takes no
  * lock. Reads stack memory that reach.h allows, so that a wrong rule or a ruined stack ends the walk and nothing worse. */
 #ifndef HAK_UNWIND_H
 #define HAK_UNWIND_H
 
 #include "os.h"
+#include "recent.h"
 
 typedef struct hak_walk {
     size_t count;
     bool fresh; /* it came through an object where no walk had been before */
+    uint64_t hash; /* of the pcs (hash.h) */
+    hak_recent_t *stack; /* where to note the number of the whole stack, by its hash; NULL: nowhere */
 } hak_walk_t;
 
 typedef struct hak_code {
