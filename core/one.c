@@ -13,8 +13,8 @@
 #include "shard.c"
 #include "options.c"
 #if HAK_DEBUG
-#include "reach.c"
 #include "hash.c"
+#include "reach.c"
 #include "depot.c"
 #include "object.c"
 #include "cfi.c"

@@ -35,24 +35,30 @@ bool hak_record_leave_live(hak_record_t *record) {
 }
 
 /* The records of a unit; NULL if there are none, and with `make` if there is no memory. */
-static char *area(size_t unit, bool make) {
+static HAK_COLD char *chunk_slow(size_t index) {
+    size_t bytes = HAK_SUPERSLAB_UNITS * AREA_BYTES;
+    char *fresh = hak_os_map(NULL, bytes), *chunk = NULL;
+    if (fresh == NULL || hak_cas_acq_rel(&chunks[index], &chunk, fresh)) return fresh;
+    hak_os_release(fresh, bytes);
+    return chunk;
+}
+
+static inline char *area(size_t unit, bool make) {
     size_t index = unit / HAK_SUPERSLAB_UNITS;
-    if (index >= chunk_count) return NULL;
-    /* Acquire: partner of the exchange below. */
+    if (HAK_UNLIKELY(index >= chunk_count)) return NULL;
+    /* Acquire: partner of the exchange above. */
     char *chunk = hak_load_acquire(&chunks[index]);
-    if (HAK_UNLIKELY(chunk == NULL)) {
-        size_t bytes = HAK_SUPERSLAB_UNITS * AREA_BYTES;
-        char *fresh = make ? hak_os_map(NULL, bytes) : NULL;
-        if (fresh == NULL) return NULL;
-        if (hak_cas_acq_rel(&chunks[index], &chunk, fresh)) chunk = fresh;
-        else hak_os_release(fresh, bytes);
-    }
+    if (HAK_UNLIKELY(chunk == NULL) && (!make || (chunk = chunk_slow(index)) == NULL)) return NULL;
     return chunk + unit % HAK_SUPERSLAB_UNITS * AREA_BYTES;
 }
 
 /* Number `index` of the slab that begins at `unit`; a slab may cross from one superslab into the next. */
-static hak_record_t *numbered(size_t unit, size_t index, bool make) {
+static inline hak_record_t *numbered(size_t unit, size_t index, bool make) {
     size_t each = AREA_BYTES / sizeof(hak_record_t);
+    if (HAK_LIKELY(index < each)) {
+        char *first = area(unit, make);
+        return first == NULL ? NULL : (hak_record_t *)first + index;
+    }
     char *records = area(unit + index / each, make);
     return records == NULL ? NULL : (hak_record_t *)records + index % each;
 }
@@ -84,20 +90,22 @@ static size_t large_head(size_t unit) {
     return inside ? head : 0;
 }
 
-static bool locate(const void *pointer, bool make, hak_site_t *site) {
+static HAK_NOINLINE bool locate_large(size_t unit, bool make, hak_site_t *site) {
+    size_t head = large_head(unit);
+    if (head == 0) return false;
+    *site = (hak_site_t){numbered(head, 0, make), hak_unit_address(head), hak_large_size(head)};
+    return site->record != NULL;
+}
+
+static inline bool locate(const void *pointer, bool make, hak_site_t *site) {
     size_t unit = hak_unit_of(pointer);
     unsigned c = hak_page_map_class(unit);
-    if (c == 0 || c == HAK_CLASS_LARGE) {
-        size_t head = large_head(unit);
-        if (head == 0) return false;
-        *site = (hak_site_t){numbered(head, 0, make), hak_unit_address(head), hak_large_size(head)};
-    } else {
-        size_t head = hak_slab_head(unit), size = hak_classes[c].size;
-        char *slab = hak_unit_address(head);
-        uint32_t index = hak_class_block_index(c, (size_t)((const char *)pointer - slab));
-        if (index >= hak_classes[c].capacity) return false;
-        *site = (hak_site_t){numbered(head, index, make), slab + index * size, size};
-    }
+    if (HAK_UNLIKELY(c == 0 || c == HAK_CLASS_LARGE)) return locate_large(unit, make, site);
+    size_t head = hak_slab_head(unit), size = hak_classes[c].size;
+    char *slab = hak_unit_address(head);
+    uint32_t index = hak_class_block_index(c, (size_t)((const char *)pointer - slab));
+    if (HAK_UNLIKELY(index >= hak_classes[c].capacity)) return false;
+    *site = (hak_site_t){numbered(head, index, make), slab + index * size, size};
     return site->record != NULL;
 }
 

@@ -6,7 +6,7 @@
 
 typedef uint64_t __attribute__((may_alias, aligned(1))) word_t;
 
-void hak_redzone_fill(void *at, size_t size, unsigned char byte) {
+void hak_redzone_fill_slow(void *at, size_t size, unsigned char byte) {
     if (size > 8 * sizeof(word_t)) {
         memset(at, byte, size);
         return;
@@ -46,7 +46,7 @@ static HAK_COLD hak_damage_t measure(const unsigned char *at, size_t size, unsig
     return (hak_damage_t){first, first < size ? last - first + 1 : 0};
 }
 
-hak_damage_t hak_redzone_damage(const void *at, size_t size, unsigned char byte) {
+hak_damage_t hak_redzone_damage_slow(const void *at, size_t size, unsigned char byte) {
     if (HAK_LIKELY(is_filled(at, size, byte))) return (hak_damage_t){0, 0};
     return measure(at, size, byte);
 }

@@ -23,8 +23,35 @@ typedef struct hak_damage {
     size_t first, length; /* from the first to the last byte that changed; length 0: none */
 } hak_damage_t;
 
-void hak_redzone_fill(void *at, size_t size, unsigned char byte);
+/* Sixteen bytes at any address. */
+typedef uint64_t hak_redzone_pair_t __attribute__((vector_size(16), aligned(1), may_alias));
+
+void hak_redzone_fill_slow(void *at, size_t size, unsigned char byte);
+hak_damage_t hak_redzone_damage_slow(const void *at, size_t size, unsigned char byte);
+
+/* Most fences, and many blocks, are of 32 to 64 bytes: two pairs from the start and two up to the end, which may overlap. */
+static inline bool hak_redzone_is_usual(size_t size) { return size - 32 <= 32; }
+
+static inline void hak_redzone_fill(void *at, size_t size, unsigned char byte) {
+    if (HAK_UNLIKELY(!hak_redzone_is_usual(size))) {
+        hak_redzone_fill_slow(at, size, byte);
+        return;
+    }
+    uint64_t word = 0x0101010101010101u * byte;
+    hak_redzone_pair_t pair = {word, word}, *first = at, *end = (hak_redzone_pair_t *)((char *)at + size);
+    first[0] = first[1] = end[-2] = end[-1] = pair;
+}
+
 /* What of `size` bytes at `at` is not `byte`. */
-hak_damage_t hak_redzone_damage(const void *at, size_t size, unsigned char byte);
+static inline hak_damage_t hak_redzone_damage(const void *at, size_t size, unsigned char byte) {
+    if (HAK_LIKELY(hak_redzone_is_usual(size))) {
+        uint64_t word = 0x0101010101010101u * byte;
+        const hak_redzone_pair_t pair = {word, word}, *first = at;
+        const hak_redzone_pair_t *end = (const hak_redzone_pair_t *)((const char *)at + size);
+        hak_redzone_pair_t difference = (first[0] ^ pair) | (first[1] ^ pair) | (end[-2] ^ pair) | (end[-1] ^ pair);
+        if (HAK_LIKELY((difference[0] | difference[1]) == 0)) return (hak_damage_t){0, 0};
+    }
+    return hak_redzone_damage_slow(at, size, byte);
+}
 
 #endif

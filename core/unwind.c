@@ -117,7 +117,7 @@ typedef struct walker {
     uintptr_t fp_at; /* of the last step; see trail.h */
 } walker_t;
 
-static hak_trail_t trails[HAK_TRAILS];
+static hak_trail_t trails[HAK_TRAILS] HAK_BIG_TABLE;
 
 static HAK_NOINLINE bool extent_slow(walker_t *walker, uintptr_t pc) {
     if (walker->trail != NULL) {

@@ -5,6 +5,7 @@
 
 #include "../check.h"
 #include "cfi.h"
+#include "hash.h"
 #include "object.h"
 
 enum { DEPTH = 64 };
@@ -173,5 +174,47 @@ static void any_stack_is_survived(void) {
     CHECK_MOST(4, longest);
 }
 
-CHECK_MAIN(CASE(most_of_a_library_has_rules), CASE(wrong_bytes_in_tables_are_survived),
+static __attribute__((noinline)) hak_registers_t caller(void) {
+    const uintptr_t *frame = __builtin_frame_address(0);
+    return (hak_registers_t){frame[1], (uintptr_t)(frame + 2), frame[0]};
+}
+
+static volatile size_t ways_walked;
+
+/* Two ways to the same frames and back: the compiler must not make them one. */
+static __attribute__((noinline)) void compare_walks(size_t depth, size_t max) {
+    if (depth % 3 == 1) {
+        compare_walks(depth - 1, max);
+        ways_walked++;
+        return;
+    }
+    if (depth != 0) {
+        compare_walks(depth - 1, max);
+        ways_walked += 2;
+        return;
+    }
+    hak_registers_t here = caller();
+    uintptr_t pcs[DEPTH], anew[DEPTH];
+    hak_walk_t walk = hak_unwind(here, false, (hak_code_t){0, 0}, pcs, max);
+    /* As if a signal had struck there: such a walk uses nothing of an earlier one. */
+    hak_walk_t other = hak_unwind(here, true, (hak_code_t){0, 0}, anew, max);
+    CHECK_EQUAL(walk.count, other.count);
+    CHECK_EQUAL(pcs[0], here.pc);
+    for (size_t i = 1; i < walk.count; i++) CHECK_EQUAL(pcs[i], anew[i]);
+    uint64_t hash = 0;
+    for (size_t i = walk.count; i-- != 0;) hash = hak_hash_add(hash, pcs[i]);
+    CHECK(walk.hash == hash);
+    ways_walked++;
+}
+
+static void a_known_way_leads_to_the_frames_that_are_there(void) {
+    check_random_t random = {check_seed()};
+    size_t rounds = check_scaled(20000);
+    for (size_t round = 0; round < rounds; round++) {
+        compare_walks(check_below(&random, round % 64 == 0 ? 2 * DEPTH : 12), 1 + check_below(&random, DEPTH));
+    }
+    CHECK_MOST(rounds, ways_walked);
+}
+
+CHECK_MAIN(CASE(a_known_way_leads_to_the_frames_that_are_there), CASE(most_of_a_library_has_rules), CASE(wrong_bytes_in_tables_are_survived),
            CASE(programs_of_rules_may_be_anything), CASE(any_registers_are_survived), CASE(any_stack_is_survived))
