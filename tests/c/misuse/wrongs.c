@@ -287,7 +287,7 @@ static void gather(int records) {
         uintptr_t from, to;
         char rights[8], path[256] = "";
         if (sscanf(line, "%lx-%lx %7s %*s %*s %*s %255s", &from, &to, rights, path) < 3) continue;
-        int holds_blocks = (uintptr_t)spoilt[0] - from < to - from;
+        int holds_blocks = (uintptr_t)spoilt[0] - from < to - from || (uintptr_t)words - from < to - from; /* or our own */
         if (strcmp(rights, "rw-p") != 0 || path[0] != '\0' || to - from < TABLE_BYTES || holds_blocks) continue;
         if (to - from > SPOILT_RANGE) to = from + SPOILT_RANGE;
         for (uint64_t *at = (uint64_t *)from; at < (uint64_t *)to && word_count < SPOILT_WORDS; at++) {
