@@ -1,5 +1,5 @@
 /* path.h -- the steps from a caller of malloc up to a frame of the trail, kept for the next call from there.
- * May use: base, os, reach, hash, trail.
+ * May use: base, bits, os, reach, hash, trail.
  * The trail knows one way through a thread's stack, the last; callers of malloc take turns. So each caller's own part of the way
  * is kept too, up to the frame at which it joins the trail. It is proven as the trail is: from the same pc and stack pointer
  * the same rules read the same words, and these are compared. A walk that finds its path so looks no rule up, and
@@ -8,6 +8,7 @@
 #ifndef HAK_PATH_H
 #define HAK_PATH_H
 
+#include "bits.h"
 #include "hash.h"
 #include "os.h"
 #include "reach.h"

@@ -1,5 +1,5 @@
 /* stack.h -- where a thread is: its native and Python frames, each distinct stack kept once under a number.
- * May use: base, bits, atomic, os, depot, object, unwind, python_layout, python_code,
+ * May use: base, bits, atomic, os, hash, recent, depot, object, unwind, python_layout, python_code,
  * python_frames.
  * Debug flavour alone. Never allocates from the heap, never locks, keeps errno: it may be called inside malloc, in a signal
  * handler and in a forked child. The allocator's own frames are left out: the innermost is the caller of malloc. */
