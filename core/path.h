@@ -3,7 +3,8 @@
  * The trail knows one way through a thread's stack, the last; callers of malloc take turns. So each caller's own part of the way
  * is kept too, up to the frame at which it joins the trail. It is proven as the trail is: from the same pc and stack pointer
  * the same rules read the same words, and these are compared. A walk that finds its path so looks no rule up, and
- * leaves the trail as it is. */
+ * leaves the trail as it is. What trail.h says of code that was unloaded holds here for longer: a path stays until another takes
+ * its place. */
 #ifndef HAK_PATH_H
 #define HAK_PATH_H
 
