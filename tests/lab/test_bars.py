@@ -11,7 +11,8 @@ import pytest
 from hakmem.lab import catalogue, store
 from hakmem.lab.plan import THROUGHPUT, TIME_PER_OPERATION
 from hakmem.lab.result import Cell, Suite
-from hakmem.report.bars import BARS, PEERS, Bar, Judged, document, judged
+from hakmem.report.bar_list import BARS, PEERS, Bar
+from hakmem.report.bars import Judged, document, judged
 from hakmem.report.matrix import MEMORY, TIME, Matrix
 
 from . import suites
@@ -120,6 +121,15 @@ def test_the_document_has_every_row_and_who_dominates(plain: Suite) -> None:
         if cell.workload == "random_mixed/256" and cell.metric == MEMORY
     }
     assert line.rstrip(" |").endswith("jemalloc") == (leaner["jemalloc"] < leaner["hakmem"])
+
+
+def test_what_is_missed_is_said_with_how_much_and_why(plain: Suite) -> None:
+    slow = document(_set(plain, "random_mixed/8192", _times(18.6, 10)))
+    line = next(line for line in slow.splitlines() if line.startswith("- `random_mixed/8192`, time"))
+    assert "by 100.0% of the bar: " in line
+    assert line.endswith("(0019, 0021).")
+    met = document(_set(plain, "random_mixed/8192", _times(9, 10)))
+    assert not [line for line in met.splitlines() if line.startswith("- `random_mixed/8192`, time")]
 
 
 def test_the_tool_says_what_it_cannot_read(plain: Suite, tmp_path: Path) -> None:

@@ -1,8 +1,7 @@
 """What HAKMEM has set itself to reach, and whether a stored suite shows it, as Markdown for builders.
 
-A bar is a ratio of costs, HAKMEM's to a rival's, taken within rounds; below 1 HAKMEM is better. The rival
-`PEERS` is whichever peer is best in that row and quantity. A bar is met when the median ratio is at most the
-bar; the interval tells how far that can be trusted.
+A bar (bar_list) is met when the median ratio is at most the bar; the interval tells how far that can be
+trusted.
 """
 
 import math
@@ -14,67 +13,12 @@ from typing import Final
 from hakmem.lab import statistics
 from hakmem.lab.result import Suite
 from hakmem.lab.statistics import Interval
+from hakmem.report.bar_list import ANY_ROW, BARS, PEERS, Bar
 from hakmem.report.matrix import MEMORY, OK, TIME, Matrix, Row, costs
 from hakmem.report.standing import standing
 
 OURS: Final = "hakmem"
-PEERS: Final = "best peer"
 _MEBIBYTE: Final = 1 << 20
-_ANY_ROW: Final = 1.05
-"""Of the best peer's time, on any row at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """At most `at_most` of the rival's cost on each workload that matches.
-
-    workloads: a pattern of names, as of a shell. quantity: TIME or MEMORY (the peak), or a figure of the
-    workload's own by its name in Cell.usage. rival: an allocator, or PEERS.
-    above_floor: what the workload takes on an allocator that does nothing is taken off both sides.
-    beside: the workload that the rival runs, where it is another.
-    amount: in place of a rival's cost, in the quantity's unit; `rival` is its name.
-    decisions: records of what was tried.
-    """
-
-    workloads: str
-    quantity: str
-    rival: str
-    at_most: float
-    above_floor: bool = False
-    beside: str = ""
-    amount: float = 0.0
-    decisions: tuple[int, ...] = ()
-
-
-BARS: Final = (
-    Bar("random_mixed/256", TIME, PEERS, 0.70, above_floor=True, decisions=(9, 19, 21)),
-    Bar("random_mixed/8192", TIME, PEERS, 0.93, decisions=(19, 21)),
-    Bar("random_mixed/mid", TIME, "tcmalloc", 1.0, decisions=(13, 20)),
-    Bar("random_mixed/mid", MEMORY, "tcmalloc", 1.0),
-    Bar("random_mixed/large", TIME, "tcmalloc", 1.0, decisions=(16, 17, 31)),
-    Bar("random_mixed/large", MEMORY, "tcmalloc", 1.0),
-    Bar("larson/mixed-*", TIME, PEERS, 1 / 1.08, decisions=(10, 11)),
-    Bar("larson/mixed-*", MEMORY, PEERS, 1.0, decisions=(41,)),
-    Bar("larson/tiny", TIME, PEERS, 1 / 1.05),
-    Bar("producer_consumer/*", TIME, PEERS, 0.65, decisions=(11, 14, 24)),
-    Bar("server_mix/4", TIME, PEERS, 0.95, decisions=(10, 14, 38)),
-    Bar("server_mix/4", MEMORY, PEERS, 1.0),
-    Bar("thread_churn/4", TIME, "system", 0.80, decisions=(26,)),
-    Bar("thread_churn/4", TIME, PEERS, 1.0),
-    Bar("random_mixed/short", TIME, "system", 0.90, decisions=(3, 23)),
-    Bar("realloc/buffer", TIME, PEERS, 1.0, decisions=(12,)),
-    Bar("calloc/large", TIME, PEERS, 1.0),
-    Bar("python/burst/malloc", TIME, "system", 0.95, beside="python/burst/pymalloc", decisions=(6, 34)),
-    Bar("python/burst/malloc", MEMORY, "system", 1.0, beside="python/burst/pymalloc", decisions=(6,)),
-    Bar("python/burst/malloc", "resident_after_burst", "30 MiB", 1.0, amount=30 * _MEBIBYTE),
-    Bar("python/numpy/*", TIME, PEERS, 0.97, decisions=(25,)),
-    Bar("fragmentation/phases", "resident_end", PEERS, 1.0, decisions=(16, 35, 40)),
-    Bar("fragmentation/phases", TIME, PEERS, _ANY_ROW, decisions=(16, 35)),
-    Bar("random_mixed/wide", TIME, PEERS, _ANY_ROW, decisions=(13, 17, 30)),
-    Bar("realloc/strings", TIME, PEERS, _ANY_ROW, decisions=(12, 33)),
-    Bar("aligned/*", TIME, PEERS, _ANY_ROW, decisions=(17, 32)),
-    Bar("burst/*", TIME, PEERS, _ANY_ROW, decisions=(34,)),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +39,11 @@ class Judged:
         sure = self.ratio.high <= self.bar.at_most if met else self.ratio.low > self.bar.at_most
         return ("met" if met else "**missed**") + ("" if sure else ", within noise")
 
+    @property
+    def missed_by(self) -> float:
+        """How much more than the bar it costs, as a part of the bar; 0 where it is met or not measured."""
+        return 0.0 if self.ratio is None else max(self.ratio.median / self.bar.at_most - 1, 0.0)
+
 
 def judged(matrix: Matrix, bars: Sequence[Bar] = BARS) -> list[Judged]:
     """Each bar on each workload of the suite that it is for."""
@@ -111,7 +60,11 @@ def document(suite: Suite) -> str:
     matrix = Matrix(suite)
     return (
         "\n".join(
-            ["## The bars", "", *_bars(matrix), "", "## Every row", "", *_rows(matrix), "", *_means(matrix)]
+            [
+                *("## The bars", "", *_bars(matrix), ""),
+                *("## What is missed, by how much, and why", "", *_missed(matrix), ""),
+                *("## Every row", "", *_rows(matrix), "", *_means(matrix)),
+            ]
         )
         + "\n"
     )
@@ -169,23 +122,41 @@ def _shown(ratio: Interval | None) -> str:
     return "-" if ratio is None else f"{ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"
 
 
+def _quantity(bar: Bar) -> str:
+    name = {TIME: "time", MEMORY: "peak"}.get(bar.quantity, bar.quantity.replace("_", " "))
+    return name + (" over the floor" if bar.above_floor else "")
+
+
+def _records(bar: Bar) -> str:
+    return ", ".join(f"{number:04d}" for number in bar.decisions)
+
+
+def _missed(matrix: Matrix) -> Iterable[str]:
+    """The bars that are missed, most first."""
+    missed = sorted((each for each in judged(matrix) if each.missed_by), key=lambda each: -each.missed_by)
+    if not missed:
+        yield "Nothing."
+    for each in missed:
+        line = f"- `{each.workload}`, {_quantity(each.bar)}, by {each.missed_by:.1%} of the bar"
+        line += ", within noise" if each.verdict.endswith("noise") else ""
+        line += f": {each.bar.why}" if each.bar.why else ""
+        yield line + (f" ({_records(each.bar)})." if each.bar.decisions else ".")
+
+
 def _bars(matrix: Matrix) -> Iterable[str]:
     yield _line(["workload", "quantity", "rival", "at most", "HAKMEM's share", "", "tried"])
     yield _line(["---"] * 7)
     for each in judged(matrix):
-        quantity = {TIME: "time", MEMORY: "peak"}.get(each.bar.quantity, each.bar.quantity.replace("_", " "))
-        quantity += " over the floor" if each.bar.above_floor else ""
-        records = ", ".join(f"{number:04d}" for number in each.bar.decisions)
         rival = f"{each.rival} (best)" if each.bar.rival == PEERS and each.ratio else each.rival
         yield _line(
             [
                 f"`{each.workload}`",
-                quantity,
+                _quantity(each.bar),
                 rival,
                 f"{each.bar.at_most:.2f}",
                 _shown(each.ratio),
                 each.verdict,
-                records,
+                _records(each.bar),
             ]
         )
 
@@ -195,11 +166,11 @@ def _rows(matrix: Matrix) -> Iterable[str]:
         ["workload", "best peer", "HAKMEM's time, of its", "HAKMEM's peak", "leanest peer", "dominated by"]
     )
     yield _line(["---"] * 6)
-    found = [(_judge(Bar("*", TIME, PEERS, _ANY_ROW), row, matrix), row) for row in matrix.rows]
+    found = [(_judge(Bar("*", TIME, PEERS, ANY_ROW), row, matrix), row) for row in matrix.rows]
     for each, row in sorted(found, key=lambda pair: -(pair[0].ratio.median if pair[0].ratio else 0.0)):
         peaks = {name: _peak(row, name) for name in _peers(matrix)}
         lean = min(peaks, key=lambda name: peaks[name])
-        behind = each.ratio is not None and each.ratio.median > _ANY_ROW
+        behind = each.ratio is not None and each.ratio.median > ANY_ROW
         yield _line(
             [
                 f"`{row.workload}`",
