@@ -123,13 +123,21 @@ def test_the_document_has_every_row_and_who_dominates(plain: Suite) -> None:
     assert line.rstrip(" |").endswith("jemalloc") == (leaner["jemalloc"] < leaner["hakmem"])
 
 
+def _missed_lines(suite: Suite, workload: str) -> list[str]:
+    return [line for line in document(suite).splitlines() if line.startswith(f"- `{workload}`, time")]
+
+
 def test_what_is_missed_is_said_with_how_much_and_why(plain: Suite) -> None:
-    slow = document(_set(plain, "random_mixed/8192", _times(18.6, 10)))
-    line = next(line for line in slow.splitlines() if line.startswith("- `random_mixed/8192`, time"))
+    (line,) = _missed_lines(_set(plain, "random_mixed/8192", _times(18.6, 10)), "random_mixed/8192")
     assert "by 100.0% of the bar: " in line
     assert line.endswith("(0019, 0021).")
-    met = document(_set(plain, "random_mixed/8192", _times(9, 10)))
-    assert not [line for line in met.splitlines() if line.startswith("- `random_mixed/8192`, time")]
+    assert not _missed_lines(_set(plain, "random_mixed/8192", _times(9, 10)), "random_mixed/8192")
+
+
+def test_a_row_without_a_bar_of_its_own_has_the_one_for_any_row(plain: Suite) -> None:
+    (line,) = _missed_lines(_set(plain, "random_mixed/128", _times(21, 10)), "random_mixed/128")
+    assert line == "- `random_mixed/128`, time, by 100.0% of the bar."
+    assert not _missed_lines(_set(plain, "random_mixed/128", _times(10.4, 10)), "random_mixed/128")
 
 
 def test_the_tool_says_what_it_cannot_read(plain: Suite, tmp_path: Path) -> None:

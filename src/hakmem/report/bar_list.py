@@ -57,6 +57,7 @@ _SPARSE: Final = (
 _REFAULT: Final = "page faults: what one phase frees goes back before the next one asks, or does not fit it"
 _LINKS: Final = "a free block's link is written at free and read when its batch goes to its slab"
 _LINES: Final = "lines of blocks that no first-level cache can hold: all wait for the same memory"
+_INTERPRETER: Final = "bins serve 99 % of the calls and more; nearly all of the time is the interpreter's own"
 _PROCESS: Final = "the library's own pages, and blocks of each class used that wait in bins"
 
 BARS: Final = (
@@ -96,3 +97,9 @@ BARS: Final = (
     Bar("aligned/*", TIME, PEERS, ANY_ROW, decisions=(17, 32)),
     Bar("burst/*", TIME, PEERS, ANY_ROW, decisions=(34,), why=_LINKS),
 )
+
+OTHERS: Final = (
+    Bar("python/*", TIME, PEERS, ANY_ROW, decisions=(6, 42), why=_INTERPRETER),
+    Bar("*", TIME, PEERS, ANY_ROW),
+)
+"""For a row whose time has no bar above: the first that matches."""

@@ -13,7 +13,7 @@ from typing import Final
 from hakmem.lab import statistics
 from hakmem.lab.result import Suite
 from hakmem.lab.statistics import Interval
-from hakmem.report.bar_list import ANY_ROW, BARS, PEERS, Bar
+from hakmem.report.bar_list import ANY_ROW, BARS, OTHERS, PEERS, Bar
 from hakmem.report.matrix import MEMORY, OK, TIME, Matrix, Row, costs
 from hakmem.report.standing import standing
 
@@ -131,9 +131,16 @@ def _records(bar: Bar) -> str:
     return ", ".join(f"{number:04d}" for number in bar.decisions)
 
 
+def _other(workload: str) -> Bar:
+    return next(bar for bar in OTHERS if fnmatch(workload, bar.workloads))
+
+
 def _missed(matrix: Matrix) -> Iterable[str]:
-    """The bars that are missed, most first."""
-    missed = sorted((each for each in judged(matrix) if each.missed_by), key=lambda each: -each.missed_by)
+    """The bars that are missed, most first; the one for any row where a row has none of its own."""
+    own = judged(matrix)
+    timed = {each.workload for each in own if each.bar.quantity == TIME}
+    rest = (_judge(_other(row.workload), row, matrix) for row in matrix.rows if row.workload not in timed)
+    missed = sorted((each for each in (*own, *rest) if each.missed_by), key=lambda each: -each.missed_by)
     if not missed:
         yield "Nothing."
     for each in missed:
