@@ -120,7 +120,19 @@ def test_the_document_has_every_row_and_who_dominates(plain: Suite) -> None:
         for cell in plain.cells
         if cell.workload == "random_mixed/256" and cell.metric == MEMORY
     }
-    assert line.rstrip(" |").endswith("jemalloc") == (leaner["jemalloc"] < leaner["hakmem"])
+    columns = [column.strip() for column in line.split("|")]
+    assert (columns[6] == "jemalloc") == (leaner["jemalloc"] < leaner["hakmem"])
+
+
+def test_allocators_that_the_distribution_does_not_have_stand_apart(plain: Suite) -> None:
+    times: dict[str, list[float | None]] = {**_times(20, 10), "snmalloc": [5.0] * 5}
+    others = _set(plain, "random_mixed/256", times)
+    assert _one(others, Bar("random_mixed/256", TIME, PEERS, 0.8)).rival == "jemalloc"
+    head, line = (
+        next(line for line in document(others).splitlines() if line.startswith(start)).split(" | ")
+        for start in ("| workload | best peer", "| `random_mixed/256` | jemalloc | **2.00")
+    )
+    assert line[head.index("time, of snmalloc's")] == "4.00 [4.00, 4.00]"
 
 
 def _missed_lines(suite: Suite, workload: str) -> list[str]:

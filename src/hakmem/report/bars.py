@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from typing import Final
 
-from hakmem.lab import statistics
+from hakmem.lab import allocators, statistics
+from hakmem.lab.plan import SYSTEM
 from hakmem.lab.result import Suite
 from hakmem.lab.statistics import Interval
 from hakmem.report.bar_list import ANY_ROW, BARS, OTHERS, PEERS, Bar
@@ -111,7 +112,14 @@ def _middle(samples: Sequence[float | None]) -> float:
 
 
 def _peers(matrix: Matrix) -> list[str]:
-    return [name for name in matrix.allocators if not name.startswith(OURS)]
+    """The distribution's own, against which the bars are set."""
+    known = (SYSTEM, *(peer.name for peer in allocators.PEERS))
+    return [name for name in matrix.allocators if name in known]
+
+
+def _others(matrix: Matrix) -> list[str]:
+    """Others that took part, such as newer releases."""
+    return [name for name in matrix.allocators if not name.startswith(OURS) and name not in _peers(matrix)]
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -169,10 +177,10 @@ def _bars(matrix: Matrix) -> Iterable[str]:
 
 
 def _rows(matrix: Matrix) -> Iterable[str]:
-    yield _line(
-        ["workload", "best peer", "HAKMEM's time, of its", "HAKMEM's peak", "leanest peer", "dominated by"]
-    )
-    yield _line(["---"] * 6)
+    others = _others(matrix)
+    head = ["workload", "best peer", "HAKMEM's time, of its", "HAKMEM's peak", "leanest peer", "dominated by"]
+    yield _line([*head, *(f"time, of {name}'s" for name in others), *(f"{name}'s peak" for name in others)])
+    yield _line(["---"] * (len(head) + 2 * len(others)))
     found = [(_judge(Bar("*", TIME, PEERS, ANY_ROW), row, matrix), row) for row in matrix.rows]
     for each, row in sorted(found, key=lambda pair: -(pair[0].ratio.median if pair[0].ratio else 0.0)):
         peaks = {name: _peak(row, name) for name in _peers(matrix)}
@@ -186,6 +194,8 @@ def _rows(matrix: Matrix) -> Iterable[str]:
                 f"{_peak(row, OURS):.1f} MiB",
                 f"{peaks[lean]:.1f} MiB, {lean}",
                 ", ".join(_dominating(row, matrix)),
+                *(_shown(_judge(Bar("*", TIME, name, 1.0), row, matrix).ratio) for name in others),
+                *(f"{_peak(row, name):.1f} MiB" for name in others),
             ]
         )
 
