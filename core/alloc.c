@@ -67,7 +67,7 @@ static void *small_alloc(unsigned c) {
     }
     hak_trip_t trip;
     block = hak_class_is_wide(c) ? hak_wide_refill(cache, c, &trip) : hak_cache_refill(cache, c, &trip);
-    if (HAK_UNLIKELY(hak_sampled_bytes != 0)) hak_sampled_count((uint32_t)(cache->bins[c].limit - cache->bins[c].room));
+    if (HAK_UNLIKELY(hak_sampled_bytes != 0)) hak_sampled_count(hak_bin_blocks(&cache->bins[c]));
     hak_upkeep_after(cache, trip);
     hak_upkeep_start_thread();
     return block;

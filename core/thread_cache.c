@@ -124,7 +124,7 @@ static hak_chain_t take_own_spare(hak_cache_t *cache, unsigned c) {
 
 static int64_t chain_bytes(unsigned c, hak_chain_t chain) { return (int64_t)chain.count * hak_classes[c].size; }
 
-static hak_chain_t bin_chain(const hak_bin_t *bin) { return (hak_chain_t){bin->head, (uint32_t)(bin->limit - bin->room)}; }
+static hak_chain_t bin_chain(const hak_bin_t *bin) { return (hak_chain_t){bin->head, hak_bin_blocks(bin)}; }
 
 static hak_chain_t take_bin(hak_bin_t *bin) {
     hak_chain_t chain = bin_chain(bin);
@@ -135,7 +135,7 @@ static hak_chain_t take_bin(hak_bin_t *bin) {
 
 /* Keeps the blocks that were freed last, which are warm, so many that with the next one the bin is half full. */
 static hak_chain_t take_cold_half(hak_bin_t *bin, unsigned c) {
-    uint32_t all = (uint32_t)(bin->limit - bin->room), kept = (uint32_t)(hak_max(all, 1) - 1) / 2;
+    uint32_t all = hak_bin_blocks(bin), kept = (uint32_t)(hak_max(all, 1) - 1) / 2;
     if (kept == 0) return take_bin(bin);
     void *last = hak_central_walk(c, bin->head, kept);
     hak_chain_t chain = {hak_next(last), all - kept};
@@ -153,7 +153,7 @@ static hak_trip_t put_central(hak_cache_t *cache, unsigned c, hak_chain_t chain)
 /* The whole list becomes the spare, if the budget has room for one: no block is touched, and malloc finds it there. */
 static bool set_aside(hak_cache_t *cache, unsigned c) {
     hak_bin_t *bin = &cache->bins[c];
-    size_t bytes = (uint32_t)(bin->limit - bin->room) * (size_t)hak_classes[c].size;
+    size_t bytes = hak_bin_blocks(bin) * (size_t)hak_classes[c].size;
     if (!lease(cache, bytes)) return false;
     cache->spare_bytes += bytes;
     hak_chain_t chain = take_bin(bin);

@@ -68,6 +68,8 @@ extern hak_cache_t hak_cache_empty;
 
 static inline hak_bin_t *hak_bin_at(hak_cache_t *cache, size_t offset) { return (hak_bin_t *)((char *)cache + offset); }
 
+static inline uint32_t hak_bin_blocks(const hak_bin_t *bin) { return (uint32_t)(bin->limit - bin->room); }
+
 static inline void hak_cache_put_room_back(hak_bin_t *bin) {
     /* Threads share the empty cache, where counts get lost: its room is never put above nothing. */
     if ((uintptr_t)bin - (uintptr_t)&hak_cache_empty < sizeof hak_cache_empty) hak_clear_hot(&bin->room);

@@ -24,11 +24,9 @@ static size_t most_now(void) {
     return hak_budget_share_of(hak_min(hak_stock_unpurged_units() << HAK_UNIT_SHIFT, hak_options.cache_limit));
 }
 
-static uint32_t bin_blocks(const hak_bin_t *bin) { return (uint32_t)(bin->limit - bin->room); }
-
 static size_t class_units(unsigned c) { return c - HAK_WIDE_FIRST + LEAST_UNITS; }
 
-static size_t bin_units(const hak_cache_t *cache, unsigned c) { return bin_blocks(&cache->bins[c]) * class_units(c); }
+static size_t bin_units(const hak_cache_t *cache, unsigned c) { return hak_bin_blocks(&cache->bins[c]) * class_units(c); }
 
 static size_t held_units(const hak_cache_t *cache) {
     size_t units = 0;
@@ -56,7 +54,7 @@ static void share_out(hak_cache_t *cache, size_t units) {
     size_t each = units / ALL_UNITS, left = units - each * ALL_UNITS;
     for (unsigned c = HAK_WIDE_FIRST; c < HAK_CLASS_COUNT; c++) {
         hak_bin_t *bin = &cache->bins[c];
-        size_t blocks = bin_blocks(bin), one = left >= class_units(c);
+        size_t blocks = hak_bin_blocks(bin), one = left >= class_units(c);
         left -= one * class_units(c);
         bin->limit = (uint16_t)hak_min(blocks + each + one, UINT16_MAX);
         bin->room = (int32_t)(bin->limit - blocks);
