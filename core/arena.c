@@ -107,6 +107,12 @@ static void apply_huge_policy(size_t first, size_t count) {
     if (count != 0) hak_os_huge_pages(hak_unit_address(first), count << HAK_UNIT_SHIFT, hak_arena.huge_policy);
 }
 
+bool hak_arena_renew(void *at, size_t size) {
+    bool done = hak_os_map_anew(at, size);
+    if (done) apply_huge_policy(hak_unit_of(at), hak_round_up(size, HAK_UNIT_SIZE) >> HAK_UNIT_SHIFT);
+    return done;
+}
+
 /* Commits `units` units from the frontier on, or more where that is cheap; how many, or 0. */
 static size_t commit(size_t units) {
     size_t first = hak_arena.frontier_units;

@@ -89,6 +89,9 @@ size_t hak_arena_grow(size_t units, size_t *got);
  * unit given back (`unit` rounded up to a superslab), or the end of what is committed. */
 size_t hak_arena_shrink(size_t unit);
 
+/* Makes whole pages from the start of a unit on new ones of the arena, empty and without access, whatever was mapped there. */
+bool hak_arena_renew(void *at, size_t size);
+
 static inline uintptr_t hak_arena_base(void) { return hak_load_relaxed(&hak_arena.base); }
 static inline bool hak_arena_holds(const void *p) {
     return (uintptr_t)p - hak_arena_base() < hak_load_relaxed(&hak_arena.size);

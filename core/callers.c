@@ -11,6 +11,7 @@ enum {
     WORDS_MAX = 768,     /* of the stack are looked at */
     WORDS_A_PIECE = 256, /* of them at once, at most */
     LEAST_PAGE = 4096,
+    LEAST_STACK = 16384, /* bytes: POSIX PTHREAD_STACK_MIN of Linux */
     BEFORE = 8,          /* bytes before a return address that may hold the call */
     KNOWN = 1024,        /* addresses of code that were looked at */
 };
@@ -95,30 +96,33 @@ static void add_callers(const uintptr_t *words, size_t count, hak_callers_t *cal
     if (places.count != 0) read_calls(&places, callers);
 }
 
-/* Where the words from `at` on end that may be return addresses. */
-static uintptr_t stack_end(uintptr_t at) {
-    uintptr_t most = WORDS_MAX * sizeof at, length = hak_min(most, (uintptr_t)&unreadable - at);
-    if (&first_frame != NULL) length = hak_min(length, (uintptr_t)first_frame - at);
-    return hak_round_down(at + length, sizeof at);
+/* Bytes from `at` to the top of the stack that the thread began on, if that is the one; more than there are, if not. */
+static uintptr_t own_room(uintptr_t at) {
+    uintptr_t room = (uintptr_t)&unreadable - at;
+    return &first_frame != NULL ? hak_min(room, (uintptr_t)first_frame - at) : room;
 }
 
 HAK_RAW_READS static void copy_words(uintptr_t *to, uintptr_t from, uintptr_t end) {
     for (; from < end; from += sizeof *to) *to++ = *(const volatile uintptr_t *)from;
 }
 
-/* By pieces that end where a page may end, since the stack does. The page of a frame that is in use can be read. */
+/* By pieces that end where a page may end, since the stack does. The page of a frame that is in use can be read, and all that is
+ * as near to the thread's own top as the shortest stack is long: no other stack has room there. */
 void hak_callers_find(hak_where_t from, hak_callers_t *callers) {
-    uintptr_t words[WORDS_A_PIECE], at = hak_round_up((uintptr_t)from.frame, sizeof *words), end = stack_end(at);
+    uintptr_t words[WORDS_A_PIECE], at = hak_round_up((uintptr_t)from.frame, sizeof *words), room = own_room(at);
+    uintptr_t end = hak_round_down(at + hak_min(room, WORDS_MAX * sizeof *words), sizeof *words);
+    bool is_near = room <= LEAST_STACK;
     callers->count = 0;
     callers->thread = hak_os_thread();
     if (from.pc != 0 && !is_own(from.pc)) add_caller(callers, from.pc);
     while (at < end && at != unreadable && callers->count < HAK_CALLERS_MAX) {
         uintptr_t page = hak_round_down(at, LEAST_PAGE), next = hak_min(hak_min(at + sizeof words, page + LEAST_PAGE), end);
         bool in_use = from.pc == 0 && hak_round_down((uintptr_t)from.frame, LEAST_PAGE) == page;
-        if (in_use) copy_words(words, at, next);
-        if (!in_use && !hak_os_peek(at, words, next - at)) unreadable = at; /* the end of the stack */
-        else add_callers(words, (next - at) / sizeof *words, callers);
-        if (at != unreadable) at = next;
+        bool readable = is_near || in_use;
+        if (readable) copy_words(words, at, next);
+        else readable = hak_os_peek(at, words, next - at);
+        if (readable) add_callers(words, (next - at) / sizeof *words, callers), at = next;
+        else unreadable = at; /* the end of the stack */
     }
 }
 

@@ -113,10 +113,10 @@ static void *take_checked(hak_witness_t *witness, uint32_t stack, size_t size, s
     record->taken_by = witness->thread;
     record->door = (uint8_t)door;
     record->alignment_shift = alignment > 1 ? (uint8_t)hak_log2(alignment) : 0;
+    size_t shown = hak_min(size, HAK_INSPECT_MAX);
+    if (shown > POPULATED_AT_ONCE && !is_zero && !hak_pages_bring(&site, shown)) return no_checked_memory();
     hak_inspect_fence(&site);
     char *block = (char *)record->block;
-    size_t shown = hak_min(size, HAK_INSPECT_MAX);
-    if (shown > POPULATED_AT_ONCE && !is_zero) hak_os_populate(block, shown);
     if (!zero && keep < shown) hak_redzone_fill(block + keep, shown - keep, HAK_BYTE_NEW);
     else if (!is_zero) memset(block, 0, size);
     hak_record_enter(record, HAK_PHASE_LIVE);

@@ -4,6 +4,7 @@
 #include "os.h"
 #include "probe.h"
 #include "report.h"
+#include "spare.h"
 #include "witness.h"
 #include "world.h"
 
@@ -69,7 +70,8 @@ static uintptr_t own_range(uintptr_t address, uintptr_t *next) {
     uintptr_t from = (uintptr_t)leaks.waiting, to = from + leaks.blocks * sizeof *leaks.waiting;
     if (address - from < to - from) return to;
     if (from > address && from < *next) *next = from;
-    return hak_record_own(address, next);
+    uintptr_t spare_end = hak_spare_own(address, next);
+    return spare_end != 0 ? spare_end : hak_record_own(address, next);
 }
 
 static void add_to_group(const hak_site_t *site, void *context) {

@@ -60,6 +60,7 @@
 #include "inspect.c"
 #include "report.c"
 #include "quarantine.c"
+#include "spare.c"
 #include "pages.c"
 #include "sweep.c"
 #include "fault.c"

@@ -16,6 +16,8 @@ hak_reserved_t hak_os_reserve_at(void *at, size_t size);
 void *hak_os_reserve(size_t size);
 /* Readable and writable zero pages, at `at` or nowhere; anywhere if `at` is NULL. */
 void *hak_os_map(void *at, size_t size);
+/* Empty pages without access in place of what is mapped there. */
+bool hak_os_map_anew(void *at, size_t size);
 void hak_os_release(void *address, size_t size);
 /* True if RLIMIT_AS bounds the process, so that address space that is held for nothing is missed elsewhere. */
 bool hak_os_address_space_is_limited(void);
@@ -23,6 +25,8 @@ bool hak_os_address_space_is_limited(void);
 bool hak_os_commit(void *address, size_t size);
 /* Takes all access rights from pages, whose contents stay. False: the system refuses; some may have lost them. */
 bool hak_os_forbid(void *address, size_t size);
+/* Lets pages be read and no longer written, if the system will. */
+void hak_os_seal(void *address, size_t size);
 /* Makes pages inaccessible (what they held may be lost), or accessible again. Where the system has guard pages (Linux 6.13) that
  * splits no mapping; elsewhere it does, and is refused beyond some thousand at a time. */
 bool hak_os_guard(void *address, size_t size, bool on);

@@ -70,6 +70,14 @@ void *hak_os_map(void *at, size_t size) {
     return p;
 }
 
+bool hak_os_map_anew(void *at, size_t size) {
+    int saved = errno;
+    hak_count(HAK_COUNTER_system_reserve, 1);
+    bool done = mmap(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == at;
+    errno = saved;
+    return done;
+}
+
 void hak_os_release(void *address, size_t size) {
     int saved = errno;
     hak_count(HAK_COUNTER_system_release, 1);
@@ -95,6 +103,12 @@ bool hak_os_forbid(void *address, size_t size) {
     bool done = mprotect(address, size, PROT_NONE) == 0;
     errno = saved;
     return done;
+}
+
+void hak_os_seal(void *address, size_t size) {
+    int saved = errno;
+    mprotect(address, size, PROT_READ);
+    errno = saved;
 }
 
 /* Where guard pages are unknown, each guard splits a mapping: two more of 65,530, as a rule, that a process may have. */

@@ -6,6 +6,7 @@
 #include "alloc.h"
 #include "options.h"
 #include "os.h"
+#include "spare.h"
 
 enum { GUARD_OFF, GUARD_END, GUARD_START, GUARD_EXACT };
 enum {
@@ -70,15 +71,38 @@ bool hak_pages_take(size_t size, size_t alignment, hak_site_t *site) {
     return false;
 }
 
+static bool is_large(const hak_site_t *site) {
+    bool in_units = site->size > HAK_WIDE_MAX && hak_os_page_size() <= HAK_UNIT_SIZE;
+    return in_units && (site->record->flags & (HAK_RECORD_OUTSIDE | HAK_RECORD_PAGES)) == 0;
+}
+
+/* Of a large block, the whole pages from its site's start on that a block of this size is brought with. */
+static size_t bytes_brought(const hak_site_t *site, size_t size) {
+    return hak_round_down(site->record->block + hak_min(size, HAK_INSPECT_MAX) - (uintptr_t)site->start, hak_os_page_size());
+}
+
+bool hak_pages_bring(const hak_site_t *site, size_t size) {
+    if (is_large(site) && reserve_room()) {
+        hak_moved_t moved = hak_spare_move_in(site->start, bytes_brought(site, size));
+        if (moved == HAK_TARGET_LOST) return false;
+        if (moved == HAK_MOVED) site->record->flags |= HAK_RECORD_MOVED;
+        else hak_add_relaxed(&room, 1);
+    }
+    hak_os_populate((void *)site->record->block, size);
+    return true;
+}
+
 bool hak_pages_close(const hak_site_t *site) {
     hak_record_t *record = site->record;
-    bool guarded = (record->flags & HAK_RECORD_PAGES) != 0;
-    bool large = site->size > HAK_WIDE_MAX && hak_os_page_size() <= HAK_UNIT_SIZE && (record->flags & HAK_RECORD_OUTSIDE) == 0;
-    if (!guarded && (!large || !reserve_room())) return false;
+    size_t kept = is_large(site) ? bytes_brought(site, record->size) : 0;
+    bool has_room = (record->flags & (HAK_RECORD_PAGES | HAK_RECORD_MOVED)) != 0;
+    if (!has_room && (kept == 0 || !reserve_room())) return false;
+    if (kept != 0) hak_spare_move_out(site->start, kept);
     if (!hak_os_forbid(site->start, site->size)) {
-        if (!guarded) hak_add_relaxed(&room, 1);
+        if (!has_room) hak_add_relaxed(&room, 1);
         return false;
     }
+    if ((record->flags & HAK_RECORD_MOVED) != 0 && hak_arena_renew(site->start, kept)) record->flags &= (uint8_t)~HAK_RECORD_MOVED;
     hak_os_purge(site->start, site->size);
     record->flags |= HAK_RECORD_CLOSED;
     return true;
@@ -86,9 +110,10 @@ bool hak_pages_close(const hak_site_t *site) {
 
 bool hak_pages_reopen(const hak_site_t *site) {
     hak_record_t *record = site->record;
-    if ((record->flags & (HAK_RECORD_CLOSED | HAK_RECORD_PAGES)) == 0) return true;
+    uint8_t all = HAK_RECORD_CLOSED | HAK_RECORD_PAGES | HAK_RECORD_MOVED;
+    if ((record->flags & all) == 0) return true;
     if (!hak_os_commit(site->start, site->size)) return false;
-    record->flags &= (uint8_t)~(HAK_RECORD_CLOSED | HAK_RECORD_PAGES);
+    record->flags &= (uint8_t)~all;
     record->flags |= HAK_RECORD_REOPENED;
     hak_add_relaxed(&room, 1);
     return true;

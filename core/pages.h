@@ -1,5 +1,5 @@
 /* pages.h -- blocks in system pages of their own, so that the processor stops what reaches past them.
- * May use: base, bits, atomic, os, size_class, arena, options, alloc, redzone, record.
+ * May use: base, bits, atomic, os, size_class, arena, options, alloc, redzone, record, spare.
  *
  *   guarded:  [ no access | the block at the end, or the start, of its pages | no access ]
  *   closed:   [ no access: freed, and waiting in the quarantine                          ]
@@ -14,6 +14,8 @@
 void hak_pages_open(void);
 /* Takes a guarded block; false if it is to be an ordinary one. Fills in the record's block and flags, and *site. */
 bool hak_pages_take(size_t size, size_t alignment, hak_site_t *site);
+/* Brings the first `size` bytes of the block in one call; what they hold is anything. False: nothing is mapped there any more. */
+bool hak_pages_bring(const hak_site_t *site, size_t size);
 /* Closes a freed block if it is guarded or large; false: it stays open. */
 bool hak_pages_close(const hak_site_t *site);
 /* Opens it again for the heap; false if the system refuses. */

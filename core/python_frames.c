@@ -6,6 +6,7 @@
 #include "hash.h"
 #include "object.h"
 #include "os.h"
+#include "python_seen.h"
 #include "recent.h"
 
 enum {
@@ -180,14 +181,15 @@ static bool is_of_program(uintptr_t code) {
     return hak_object_extent(code, &extent) && extent.lasts;
 }
 
-static HAK_NOINLINE uint64_t frame_slow(const hak_python_layout_t *layout, uintptr_t at, uint64_t key) {
+/* *lasts: as long as no code object ends, the instruction stands for this word. */
+static HAK_NOINLINE uint64_t frame_slow(const hak_python_layout_t *layout, uintptr_t at, uint64_t key, bool *lasts) {
     frame_t frame;
+    *lasts = false;
     if (!read_frame(layout, at, &frame, false) || !is_code(layout, frame.code, false)) return 0;
     uint64_t word = (uint64_t)code_number(layout, frame.code) << 32 | offset_of(layout, at, &frame, false);
     bool (*is_told)(const void *) = layout->frame.tlbc_index == 0 ? hak_python_end_is_told : NULL;
-    if (is_told != NULL && (is_told((const void *)frame.code) || is_of_program(frame.code))) {
-        hak_recent_add(recent_frames, key, word);
-    }
+    *lasts = is_told != NULL && (is_told((const void *)frame.code) || is_of_program(frame.code));
+    if (*lasts) hak_recent_add(recent_frames, key, word);
     return word;
 }
 
@@ -208,24 +210,129 @@ static size_t walk_carefully(const hak_python_layout_t *layout, uint64_t *frames
     return count;
 }
 
-/* The same where nothing that is read can fail. A frame that is known needs its instruction alone. */
-static inline size_t walk_frames(const hak_python_layout_t *layout, uint64_t *frames, size_t max) {
+/* A frame that is read where nothing can fail: its word, 0 if it has none. */
+typedef struct plain {
+    uintptr_t instruction; /* 0: it does not last */
+    uint64_t word;
+} plain_t;
+
+static inline plain_t read_plainly(const hak_python_layout_t *layout, uintptr_t at, uint64_t gone) {
+    uintptr_t instruction = raw_word(at + layout->frame.instr_ptr);
+    if (HAK_UNLIKELY(raw_byte(at + layout->frame.owner) >= OWNED_BY_INTERPRETER)) return (plain_t){instruction, 0};
+    uint64_t key = frame_key(instruction, gone), word = hak_recent_find(recent_frames, key);
+    bool lasts = true;
+    if (HAK_UNLIKELY(word == 0)) word = frame_slow(layout, at, key, &lasts);
+    return (plain_t){lasts ? instruction : 0, word};
+}
+
+static inline bool may_be_frame(uintptr_t at) { return at != 0 && at % sizeof at == 0; }
+
+/* All anew. */
+static HAK_NOINLINE size_t walk_plainly(const hak_python_layout_t *layout, uintptr_t at, uint64_t *frames, size_t max) {
     size_t count = 0, skipped = 0;
     uint64_t gone = hak_load_relaxed(&hak_python_codes_gone);
-    uintptr_t owner = layout->frame.owner, instruction = layout->frame.instr_ptr, previous = layout->frame.previous;
-    uintptr_t at = top_frame(layout, false);
-    while (at != 0 && at % sizeof at == 0 && count < max && skipped < SKIPPED_MAX) {
-        uint64_t word = 0;
-        if (HAK_LIKELY(raw_byte(at + owner) < OWNED_BY_INTERPRETER)) {
-            uint64_t key = frame_key(raw_word(at + instruction), gone);
-            word = hak_recent_find(recent_frames, key);
-            if (HAK_UNLIKELY(word == 0)) word = frame_slow(layout, at, key);
-        }
+    for (; may_be_frame(at) && count < max && skipped < SKIPPED_MAX; at = raw_word(at + layout->frame.previous)) {
+        uint64_t word = read_plainly(layout, at, gone).word;
         if (HAK_LIKELY(word != 0)) frames[count++] = word;
         else skipped++;
-        at = raw_word(at + previous);
     }
     return count;
+}
+
+enum { FRESH_MAX = 8 };
+
+/* Frames above those that were seen. */
+typedef struct fresh {
+    size_t count;
+    uintptr_t at[FRESH_MAX];
+    plain_t frame[FRESH_MAX];
+} fresh_t;
+
+/* The step went on to another instruction: its word is another. *changed: the outermost such word so far. */
+static HAK_NOINLINE bool mend_step(const hak_python_layout_t *layout, hak_python_seen_t *seen, size_t i, uint64_t *changed) {
+    hak_python_step_t *step = &seen->steps[i];
+    plain_t now = read_plainly(layout, step->at, seen->gone);
+    uint64_t before = hak_python_words_before(seen, i);
+    if ((now.word != 0) != (step->words != before)) return false;
+    step->instruction = now.instruction;
+    if (now.word != 0) seen->words[*changed = before] = now.word;
+    return true;
+}
+
+/* Looks at the steps from `top` outwards, as far as `wanted` words reach, and mends those that went on. False: they do not lie as
+ * they lay, or are too few. */
+static inline bool mend_steps(const hak_python_layout_t *layout, hak_python_seen_t *seen, size_t top, uint64_t wanted) {
+    uintptr_t previous = layout->frame.previous, instruction = layout->frame.instr_ptr;
+    uint64_t all = seen->steps[top].words, changed = all;
+    size_t last = 0;
+    while (all - seen->steps[last].words >= wanted) last++;
+    for (const hak_python_step_t *steps = seen->steps, *step = steps + top;; step--) {
+        if (HAK_UNLIKELY(raw_word(step->at + instruction) != step->instruction)) {
+            if (!mend_step(layout, seen, (size_t)(step - steps), &changed)) return false;
+        }
+        if (step == steps + last) break;
+        if (raw_word(step->at + previous) != step[-1].at) return false;
+    }
+    for (uint64_t i = changed; i < all; i++) seen->sums[i + 1] = hak_hash_add(seen->sums[i], seen->words[i]);
+    return last != 0 || all >= wanted || (seen->beyond == 0 && raw_word(seen->steps[0].at + previous) == 0);
+}
+
+/* Finds the frames that were seen below new ones. */
+static inline bool follow_seen(const hak_python_layout_t *layout, hak_python_seen_t *seen, uintptr_t at, size_t max) {
+    fresh_t fresh;
+    size_t top;
+    uint64_t words = 0;
+    for (fresh.count = 0; (top = hak_python_find_step(seen, at)) == seen->count; at = raw_word(at + layout->frame.previous)) {
+        if (fresh.count == FRESH_MAX || !may_be_frame(at)) return false;
+        fresh.at[fresh.count] = at;
+        fresh.frame[fresh.count] = read_plainly(layout, at, seen->gone);
+        words += fresh.frame[fresh.count++].word != 0;
+    }
+    if (words < max && !mend_steps(layout, seen, top, max - words)) return false;
+    seen->count = top + 1;
+    while (fresh.count-- != 0) {
+        plain_t *frame = &fresh.frame[fresh.count];
+        if (!hak_python_push_step(seen, fresh.at[fresh.count], frame->instruction, frame->word)) return false;
+    }
+    return true;
+}
+
+/* Sees all anew; false: there are more frames than are kept. */
+static HAK_NOINLINE bool see_anew(const hak_python_layout_t *layout, hak_python_seen_t *seen, uintptr_t at) {
+    uintptr_t found[HAK_PYTHON_SEEN];
+    size_t count = 0;
+    for (; may_be_frame(at) && count < HAK_PYTHON_SEEN; at = raw_word(at + layout->frame.previous)) found[count++] = at;
+    seen->gone = hak_load_relaxed(&hak_python_codes_gone);
+    seen->beyond = at;
+    seen->count = 0;
+    seen->sums[0] = 0;
+    while (count-- != 0) {
+        plain_t frame = read_plainly(layout, found[count], seen->gone);
+        hak_python_push_step(seen, found[count], frame.instruction, frame.word);
+    }
+    return at == 0;
+}
+
+/* Outermost first, as the hash is made. */
+static size_t turn_and_hash(uint64_t *frames, size_t count, uint64_t *hash) {
+    for (size_t i = 0; i < count / 2; i++) {
+        uint64_t frame = frames[i];
+        frames[i] = frames[count - 1 - i];
+        frames[count - 1 - i] = frame;
+    }
+    for (size_t i = 0; i < count; i++) *hash = hak_hash_add(*hash, frames[i]);
+    return count;
+}
+
+static inline size_t walk_seen(const hak_python_layout_t *layout, uint64_t *frames, size_t max, uint64_t *hash) {
+    static _Thread_local hak_python_seen_t seen;
+    uintptr_t at = top_frame(layout, false);
+    if (at == 0) return 0;
+    bool known = seen.gone == hak_load_relaxed(&hak_python_codes_gone) && follow_seen(layout, &seen, at, max);
+    if (HAK_UNLIKELY(!known && !see_anew(layout, &seen, at) && hak_python_words_before(&seen, seen.count) < max)) {
+        return turn_and_hash(frames, walk_plainly(layout, at, frames, max), hash);
+    }
+    return hak_python_take_words(&seen, frames, max, hash);
 }
 
 size_t hak_python_walk(uint64_t *frames, size_t max, bool careful, uint64_t *hash) {
@@ -237,11 +344,9 @@ size_t hak_python_walk(uint64_t *frames, size_t max, bool careful, uint64_t *has
     inside = true;
     size_t count = 0;
     if (state == HAK_PYTHON_OK || try_layout(layout, careful)) {
-        count = HAK_UNLIKELY(careful) ? walk_carefully(layout, frames, max) : walk_frames(layout, frames, max);
+        if (HAK_UNLIKELY(careful)) count = turn_and_hash(frames, walk_carefully(layout, frames, max), hash);
+        else count = walk_seen(layout, frames, max, hash);
     }
     inside = false;
-    uint64_t sum = *hash;
-    for (size_t i = 0; i < count; i++) sum = hak_hash_add(sum, frames[i]);
-    *hash = sum;
     return count;
 }

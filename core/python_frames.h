@@ -1,5 +1,5 @@
 /* python_frames.h -- the Python frames of the calling thread.
- * May use: base, bits, atomic, os, recent, hash, depot, object, python_layout, python_code.
+ * May use: base, bits, atomic, os, recent, hash, depot, object, python_layout, python_code, python_seen.
  * Only the interpreter's getter of the thread's state is called; the rest is read where python_layout.h says. The frames are the
  * calling thread's own, which no other thread changes, and it does not while it is here. */
 #ifndef HAK_PYTHON_FRAMES_H
@@ -8,7 +8,7 @@
 #include "atomic.h"
 #include "python_code.h"
 
-/* Writes at most `max` frames, innermost first, and adds them to *hash (hash.h). careful: every read may fail, as after a signal
+/* Writes at most `max` frames, the innermost ones, outermost first, and adds them to *hash (hash.h). careful: every read may fail, as after a signal
  * that struck anywhere. */
 size_t hak_python_walk(uint64_t *frames, size_t max, bool careful, uint64_t *hash);
 

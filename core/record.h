@@ -26,8 +26,9 @@ enum {
     HAK_RECORD_OUTSIDE = 4, /* a mapping outside the arena */
     HAK_RECORD_MARKED = 8,  /* of leaks.c */
     HAK_RECORD_TOLD = 16,   /* its damage has been reported */
-    HAK_RECORD_REOPENED = 64, /* its pages were closed meanwhile, and are empty */
     HAK_RECORD_STALE = 32,  /* of a block of an earlier slab: what is in the site now says nothing about it */
+    HAK_RECORD_REOPENED = 64, /* its pages were closed meanwhile, and are empty */
+    HAK_RECORD_MOVED = 128, /* pages of others were moved to it: spare.h */
 };
 
 typedef struct hak_record {

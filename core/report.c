@@ -20,14 +20,23 @@ enum {
     DUMP_BYTES = 128,
     DUMP_BEFORE = 48,
     ERRORS_MAX = 10000, /* further ones are counted and not written */
+    SEALED_PAGE = 4096, /* a system whose pages are larger leaves what is to be sealed open */
+    SEALED_BYTES = 2 * SEALED_PAGE,
 };
+
+/* What no report changes: sealed once it is set, lest a wild write lead a report astray. */
+static union {
+    struct {
+        char *line;
+        uint32_t *stacks;
+        char path[SEALED_BYTES - 2 * sizeof(void *)];
+    };
+    _Alignas(SEALED_PAGE) char bytes[SEALED_BYTES];
+} fixed;
 
 static struct {
     hak_lock_t lock;
     _Atomic uint32_t owner; /* the thread that reports */
-    char path[4096];
-    char *line;
-    uint32_t *stacks;
     uint32_t stack_count, module_count;
     struct {
         uintptr_t start, end;
@@ -40,34 +49,35 @@ static struct {
 uint64_t hak_report_errors(void) { return hak_load_relaxed(&report.errors); }
 bool hak_report_is_here(void) { return hak_load_relaxed(&report.owner) == (uint32_t)gettid(); }
 
-static int open_file(void) { return open(report.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666); }
+static int open_file(void) { return open(fixed.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666); }
 
 static bool keep_path(const char *path) {
     size_t length = 0;
     if (path[0] != '/') {
-        if (getcwd(report.path, sizeof report.path - 1) == NULL) return false;
-        length = strlen(report.path);
-        report.path[length++] = '/';
+        if (getcwd(fixed.path, sizeof fixed.path - 1) == NULL) return false;
+        length = strlen(fixed.path);
+        fixed.path[length++] = '/';
     }
-    if (length + strlen(path) >= sizeof report.path) return false;
-    strcpy(report.path + length, path);
+    if (length + strlen(path) >= sizeof fixed.path) return false;
+    strcpy(fixed.path + length, path);
     return true;
 }
 
 bool hak_report_open(const char *path) {
     int saved = errno;
     report.file = keep_path(path) ? open_file() : -1;
-    report.line = hak_os_map(NULL, LINE_BYTES);
-    report.stacks = hak_os_map(NULL, KNOWN_STACKS * sizeof *report.stacks);
-    bool done = report.file >= 0 && report.line != NULL && report.stacks != NULL;
+    fixed.line = hak_os_map(NULL, LINE_BYTES);
+    fixed.stacks = hak_os_map(NULL, KNOWN_STACKS * sizeof *fixed.stacks);
+    bool done = report.file >= 0 && fixed.line != NULL && fixed.stacks != NULL;
     if (!done) hak_warn("no full checks: cannot open HAKMEM_CHECK_FILE:", path);
     if (report.file >= 0) close(report.file);
+    if (hak_os_page_size() == SEALED_PAGE) hak_os_seal(&fixed, sizeof fixed);
     errno = saved;
     return done;
 }
 
 static hak_json_t begin_line(const char *type) {
-    hak_json_t json = {.text = report.line, .size = LINE_BYTES};
+    hak_json_t json = {.text = fixed.line, .size = LINE_BYTES};
     hak_json_open(&json, NULL, '{');
     hak_json_string(&json, "type", type);
     hak_json_number(&json, "pid", getpid());
@@ -110,7 +120,7 @@ static bool begin_report(void) {
     hak_store_relaxed(&report.owner, (uint32_t)gettid());
     hak_witness_reports++;
     report.file = open_file();
-    if (report.file < 0 && !report.failed) hak_warn("cannot write to", report.path);
+    if (report.file < 0 && !report.failed) hak_warn("cannot write to", fixed.path);
     report.failed = report.file < 0;
     if (!report.started) tell_start();
     return true;
@@ -172,13 +182,13 @@ static void tell_python(void) {
 /* True the first time. */
 static bool is_new_stack(uint32_t stack) {
     if (report.stack_count > KNOWN_STACKS / 4 * 3) {
-        memset(report.stacks, 0, KNOWN_STACKS * sizeof *report.stacks);
+        memset(fixed.stacks, 0, KNOWN_STACKS * sizeof *fixed.stacks);
         report.stack_count = 0;
     }
     size_t at = stack * 0x9e3779b1u % KNOWN_STACKS;
-    while (report.stacks[at] != 0 && report.stacks[at] != stack) at = (at + 1) % KNOWN_STACKS;
-    bool fresh = report.stacks[at] == 0;
-    report.stacks[at] = stack;
+    while (fixed.stacks[at] != 0 && fixed.stacks[at] != stack) at = (at + 1) % KNOWN_STACKS;
+    bool fresh = fixed.stacks[at] == 0;
+    fixed.stacks[at] = stack;
     report.stack_count += fresh;
     return fresh;
 }
@@ -367,7 +377,7 @@ void hak_report_after_fork(bool child) {
     hak_lock_reset(&report.lock);
     hak_store_relaxed(&report.owner, 0);
     hak_store_relaxed(&report.errors, 0);
-    if (report.stack_count != 0) memset(report.stacks, 0, KNOWN_STACKS * sizeof *report.stacks);
+    if (report.stack_count != 0) memset(fixed.stacks, 0, KNOWN_STACKS * sizeof *fixed.stacks);
     report.stack_count = report.module_count = 0;
     report.started = report.python_told = false;
 }

@@ -88,7 +88,7 @@ bool hak_stack_get(uint32_t number, hak_stack_view_t *view) {
 }
 
 hak_python_frame_t hak_stack_python_frame(const hak_stack_view_t *view, size_t index) {
-    uint64_t frame = view->python[index];
+    uint64_t frame = view->python[view->python_count - 1 - index]; /* they are kept outermost first */
     uint32_t code = hak_python_frame_code(frame);
     return (hak_python_frame_t){hak_python_code_file(code), hak_python_code_function(code), hak_python_frame_line(frame)};
 }

@@ -7,14 +7,19 @@ import asyncio
 import ctypes
 import inspect
 import os
+import random
 import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Final
 
 Frame = tuple[str, str, int]
+
+DEPTH: Final = 64
+FEW: Final = 6
+"""Frames that are kept of a stack, and in one case."""
 
 WITHOUT_GIL: Final = ctypes.CDLL(sys.argv[1])
 WITH_GIL: Final = ctypes.PyDLL(sys.argv[1])
@@ -44,14 +49,15 @@ def expected(frame: FrameType | None) -> list[Frame]:
     return found
 
 
-def check() -> bool:
+def check(depth: int = DEPTH) -> bool:
     """Compares the caller's stack, by each way into the core."""
     for capture in (WITH_GIL.door_capture, WITHOUT_GIL.door_capture):
         number, told, summary = capture(), expected(inspect.currentframe()), traceback.extract_stack()
-        found = frames_of(number)
+        found, told = frames_of(number), told[:depth]
         assert found == told, f"found {found}, expected {told}"
-        assert [line for _, _, line in found] == [entry.lineno for entry in reversed(summary)]
-        assert [file for file, _, _ in found] == [entry.filename for entry in reversed(summary)]
+        entries = list(reversed(summary))[:depth]
+        assert [line for _, _, line in found] == [entry.lineno for entry in entries]
+        assert [file for file, _, _ in found] == [entry.filename for entry in entries]
     return True
 
 
@@ -164,6 +170,62 @@ def status() -> None:
     assert (why.value, version) == (b"ok", sys.hexversion), (why.value, version)
 
 
+class Wanderer:
+    """Goes up and down a stack at random: calls, generators that others resume, code that goes away."""
+
+    def __init__(self, depth: int, calls: int, keeps_code: bool) -> None:
+        self.random = random.Random(depth)
+        self.depth, self.calls = depth, calls
+        self.keeps_code = keeps_code
+        self.code: list[CodeType] = []
+        self.generators = [self.generate() for _ in range(5)]
+
+    def generate(self) -> Iterator[None]:
+        while True:
+            self.wander(25)
+            yield
+            check(self.depth)
+            yield
+
+    def resume(self) -> None:
+        generator = self.random.choice(self.generators)
+        if not inspect.getgeneratorstate(generator) == inspect.GEN_RUNNING:  # type: ignore[arg-type]
+            next(generator)
+
+    def run_code(self, level: int) -> None:
+        source = "\n" * self.random.randrange(50) + "go(level)\ngo(level)\n"
+        code = compile(source, "<gone>", "exec")
+        if self.keeps_code:
+            self.code.append(code)
+        exec(code, {"go": self.wander, "level": level})
+
+    def wander(self, level: int) -> None:
+        for _ in range(self.random.randrange(1, 6)):
+            self.calls -= 1
+            if self.calls < 0 or level >= 40:
+                return
+            match self.random.randrange(8):
+                case 0 | 1:
+                    check(self.depth)
+                case 2 | 3 | 4:
+                    self.wander(level + 1)
+                case 5:
+                    check(self.depth)
+                    self.wander(level + self.random.randrange(1, 12))
+                case 6:
+                    self.resume()
+                case _:
+                    self.run_code(level + 2)
+
+
+def wander(depth: int, keeps_code: bool = False) -> None:
+    if keeps_code:
+        WITH_GIL.door_code_lasts()
+    wanderer = Wanderer(depth, 4000, keeps_code)
+    while wanderer.calls > 0:
+        wanderer.wander(0)
+
+
 CASES: Final[dict[str, Any]] = {
     "functions": functions,
     "recursion": lambda: recurse(30),
@@ -173,9 +235,13 @@ CASES: Final[dict[str, Any]] = {
     "fork": fork,
     "long function": long_function,
     "status": status,
+    "wanderer": lambda: wander(DEPTH),
+    "wanderer, few frames": lambda: wander(FEW),
+    "lasting code": lambda: wander(DEPTH, keeps_code=True),
+    "lasting code, few frames": lambda: wander(FEW, keeps_code=True),
 }
 
 if __name__ == "__main__":
-    WITH_GIL.door_open(64)
+    WITH_GIL.door_open(FEW if sys.argv[2].endswith("few frames") else DEPTH)
     CASES[sys.argv[2]]()
     print("ok")

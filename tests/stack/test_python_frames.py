@@ -19,6 +19,10 @@ CASES: Final = (
     "threads",
     "fork",
     "long function",
+    "wanderer",
+    "wanderer, few frames",
+    "lasting code",
+    "lasting code, few frames",
 )
 _TELL: Final = "import sys; print('%d.%d' % sys.version_info[:2], getattr(sys, 'abiflags', ''))"
 SUPPORTED: Final = ("3.11", "3.12", "3.13", "3.13t", "3.14", "3.14t")
