@@ -22,6 +22,9 @@
 #define hak_cas_relaxed(p, expected, v) \
     atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_relaxed, memory_order_relaxed)
 
+/* Between a thread and a signal handler that interrupts it. */
+#define hak_fence_signal() atomic_signal_fence(memory_order_seq_cst)
+
 /* A relaxed load on a fast path, of an aligned word. Compilers do not fold atomic loads into the instruction that uses the
  * value, so it is an ordinary read, but for ThreadSanitizer. */
 #if defined(__has_feature)

@@ -351,6 +351,7 @@ static void checked_thread_begins(hak_witness_t *witness) { hak_fault_thread_beg
 static void checked_thread_ends(hak_witness_t *witness) {
     let_go(witness, hak_quarantine_flush(witness));
     hak_fault_thread_ends(witness);
+    hak_stack_thread_ends();
 }
 
 /* The heap below found its own lists damaged, and the process will end. */
@@ -374,6 +375,7 @@ static void checks_after_fork(bool child) {
     hak_quarantine_after_fork(child);
     hak_witness_after_fork(child);
     hak_streams_after_fork(child);
+    if (child) hak_stack_after_fork();
     if (child) hak_sweep_after_fork();
 }
 static void checks_after_fork_in_parent(void) { checks_after_fork(false); }

@@ -78,6 +78,9 @@ HAK_NOINLINE uint32_t hak_stack_capture(const void *signal_context) {
     return stacks.depth == 0 ? 0 : capture_at(hak_os_registers(signal_context), true);
 }
 
+void hak_stack_thread_ends(void) { hak_unwind_thread_ends(); }
+void hak_stack_after_fork(void) { hak_unwind_after_fork(); }
+
 bool hak_stack_get(uint32_t number, hak_stack_view_t *view) {
     size_t size;
     const stack_header_t *header = hak_depot_get(HAK_DEPOT_STACK, number, &size);

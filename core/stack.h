@@ -21,6 +21,11 @@ uint32_t hak_stack_capture(const void *signal_context);
  * caller's frame pointer and the return address there. */
 uint32_t hak_stack_capture_from(const void *frame_address);
 
+/* The calling thread will capture few more, if any. */
+void hak_stack_thread_ends(void);
+/* In the child. */
+void hak_stack_after_fork(void);
+
 /* Innermost frames first. `pcs[i] - 1` lies in the instruction that is executing: they are return addresses, and for a frame
  * that a signal struck the address after its pc. */
 typedef struct hak_stack_view {

@@ -7,8 +7,9 @@
  * (The one thing that is not looked at: code that was unloaded, and other code that was loaded at the same address meanwhile,
  * is taken for the same. Its frame would have to be where the other one's was, with the same return address.)
  *
- * A trail is no thread's own: a thread takes the one that its stack's address leads to, and does without where another,
- * or itself below a signal handler, has it. A trail of another thread has no frame with this one's stack pointers. */
+ * A thread claims a trail at its first walk and keeps it until it ends, so that taking it orders nothing: what the program wrote
+ * last need not have left the processor. A thread that finds none, or is in a walk already, below a signal handler, does
+ * without. */
 #ifndef HAK_TRAIL_H
 #define HAK_TRAIL_H
 
@@ -45,7 +46,6 @@ typedef struct hak_path {
 } hak_path_t;
 
 typedef struct hak_trail {
-    _Atomic bool taken;
     uint32_t count;
     uint32_t end;        /* no mark lies above this step; 0 if there is none */
     uintptr_t high;      /* of the stack on which all these frames lie, but for those behind marks */
@@ -57,16 +57,51 @@ typedef struct hak_trail {
     uint32_t next_way; /* in which a path will be kept */
 } hak_trail_t;
 
-/* Of HAK_TRAILS trails the one for the thread with this stack, empty if it was another's. NULL: somebody has it. */
-static inline hak_trail_t *hak_trail_take(hak_trail_t *trails, uintptr_t stack_high) {
-    hak_trail_t *trail = &trails[((uint64_t)stack_high >> 12) * 0x9e3779b97f4a7c15u >> 32 & (HAK_TRAILS - 1)];
-    /* Acquire: partner of the release in hak_trail_give; shows the steps. */
-    if (hak_load_relaxed(&trail->taken) || hak_exchange_acq_rel(&trail->taken, true)) return NULL;
+typedef struct hak_trails {
+    _Atomic uint64_t claimed; /* a bit each */
+    hak_trail_t trails[HAK_TRAILS];
+} hak_trails_t;
+_Static_assert(HAK_TRAILS == 64, "a bit each");
+
+/* The calling thread's. */
+typedef struct hak_trail_owner {
+    hak_trail_t *trail; /* NULL: not claimed yet */
+    bool busy;          /* in a walk, or at its end */
+} hak_trail_owner_t;
+
+/* One that nobody has; NULL: there is none. */
+static inline hak_trail_t *hak_trail_claim(hak_trails_t *all) {
+    uint64_t claimed = hak_load_relaxed(&all->claimed);
+    while (claimed != UINT64_MAX) {
+        size_t number = (size_t)__builtin_ctzll(~claimed);
+        /* Acquire: partner of the release in hak_trail_leave; what its owner before wrote is over. */
+        if (hak_cas_acq_rel(&all->claimed, &claimed, claimed | (uint64_t)1 << number)) return &all->trails[number];
+    }
+    return NULL;
+}
+static inline void hak_trail_leave(hak_trails_t *all, const hak_trail_t *trail) {
+    uint64_t claimed = hak_load_relaxed(&all->claimed), bit = (uint64_t)1 << (trail - all->trails);
+    while (!hak_cas_acq_rel(&all->claimed, &claimed, claimed & ~bit)) continue;
+}
+
+/* The thread's trail for a walk along the stack that ends there, empty if it was another's. NULL: there is none. */
+static inline hak_trail_t *hak_trail_take(hak_trail_owner_t *owner, hak_trails_t *all, uintptr_t stack_high) {
+    if (HAK_UNLIKELY(owner->busy)) return NULL;
+    owner->busy = true;
+    hak_fence_signal(); /* a handler sees that it is busy before the trail changes */
+    hak_trail_t *trail = owner->trail;
+    if (HAK_UNLIKELY(trail == NULL) && (owner->trail = trail = hak_trail_claim(all)) == NULL) {
+        owner->busy = false;
+        return NULL;
+    }
     if (HAK_UNLIKELY(trail->high != stack_high)) trail->count = 0;
     trail->high = stack_high;
     return trail;
 }
 
-static inline void hak_trail_give(hak_trail_t *trail) { hak_store_release(&trail->taken, false); }
+static inline void hak_trail_give(hak_trail_owner_t *owner) {
+    hak_fence_signal();
+    owner->busy = false;
+}
 
 #endif

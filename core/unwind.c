@@ -117,7 +117,8 @@ typedef struct walker {
     uintptr_t fp_at; /* of the last step; see trail.h */
 } walker_t;
 
-static hak_trail_t trails[HAK_TRAILS] HAK_BIG_TABLE;
+static hak_trails_t trails HAK_BIG_TABLE;
+static _Thread_local hak_trail_owner_t own_trail;
 
 static HAK_NOINLINE bool extent_slow(walker_t *walker, uintptr_t pc) {
     if (walker->trail != NULL) {
@@ -360,21 +361,30 @@ static HAK_NOINLINE hak_walk_t unwind_slow(hak_registers_t here, bool exact, hak
     if (trail != NULL) {
         size_t kept = keep_trail(&trace);
         if (joined && !skips) hak_path_keep(trail, kept - 1);
-        hak_trail_give(trail);
+        hak_trail_give(&own_trail);
     }
     return (hak_walk_t){trace.count, walker.fresh, hash_of_pcs(pcs, trace.count), NULL};
 }
 
 hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uintptr_t *pcs, size_t max) {
     hak_reach_t reach = hak_reach_start();
-    hak_trail_t *trail = HAK_X86_64 && !exact ? hak_trail_take(trails, reach.own.high) : NULL;
+    hak_trail_t *trail = HAK_X86_64 && !exact ? hak_trail_take(&own_trail, &trails, reach.own.high) : NULL;
     hak_path_t *path = trail != NULL ? hak_path_ways(trail, here.pc, here.sp) : NULL;
     for (size_t way = 0; path != NULL && way < HAK_PATH_WAYS; way++) {
         uint64_t hash;
         size_t count = hak_path_follow(trail, path + way, here, &reach, pcs, hak_min(max, HAK_TRAIL_STEPS), &hash);
         if (count == 0) continue;
-        hak_trail_give(trail);
+        hak_trail_give(&own_trail);
         return (hak_walk_t){count, false, hash, &path[way].stack};
     }
     return unwind_slow(here, exact, skipped, reach, trail, pcs, max);
+}
+
+void hak_unwind_thread_ends(void) {
+    if (own_trail.trail != NULL) hak_trail_leave(&trails, own_trail.trail);
+    own_trail = (hak_trail_owner_t){NULL, true};
+}
+
+void hak_unwind_after_fork(void) {
+    hak_store_relaxed(&trails.claimed, own_trail.trail != NULL ? (uint64_t)1 << (own_trail.trail - trails.trails) : 0);
 }

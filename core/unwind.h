@@ -23,4 +23,9 @@ typedef struct hak_code {
  * Frames in `skipped` are left out as long as there is none outside it. `here` is the function that runs at here.pc; exact: that is the instruction that a signal struck, not a return address. */
 hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uintptr_t *pcs, size_t max);
 
+/* The calling thread has walked its stack for the last time but for a few. */
+void hak_unwind_thread_ends(void);
+/* In the child, where the other threads are gone. */
+void hak_unwind_after_fork(void);
+
 #endif
