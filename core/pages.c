@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "inspect.h"
 #include "options.h"
 #include "os.h"
 #include "spare.h"

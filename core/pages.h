@@ -1,5 +1,5 @@
 /* pages.h -- blocks in system pages of their own, so that the processor stops what reaches past them.
- * May use: base, bits, atomic, os, size_class, arena, options, alloc, redzone, record, spare.
+ * May use: base, bits, atomic, os, size_class, arena, options, alloc, redzone, record, inspect, spare.
  *
  *   guarded:  [ no access | the block at the end, or the start, of its pages | no access ]
  *   closed:   [ no access: freed, and waiting in the quarantine                          ]
