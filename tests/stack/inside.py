@@ -189,7 +189,7 @@ class Wanderer:
 
     def resume(self) -> None:
         generator = self.random.choice(self.generators)
-        if not inspect.getgeneratorstate(generator) == inspect.GEN_RUNNING:  # type: ignore[arg-type]
+        if inspect.getgeneratorstate(generator) != inspect.GEN_RUNNING:  # type: ignore[arg-type]
             next(generator)
 
     def run_code(self, level: int) -> None:
