@@ -101,10 +101,11 @@ static inline bool locate(const void *pointer, bool make, hak_site_t *site) {
     size_t unit = hak_unit_of(pointer);
     unsigned c = hak_page_map_class(unit);
     if (HAK_UNLIKELY(c == 0 || c == HAK_CLASS_LARGE)) return locate_large(unit, make, site);
-    size_t head = hak_slab_head(unit), size = hak_classes[c].size;
+    const hak_class_t *class = &hak_classes[c];
+    size_t head = class->units == 1 ? unit : hak_slab_head(unit), size = class->size; /* the head is in no cache, as a rule */
     char *slab = hak_unit_address(head);
     uint32_t index = hak_class_block_index(c, (size_t)((const char *)pointer - slab));
-    if (HAK_UNLIKELY(index >= hak_classes[c].capacity)) return false;
+    if (HAK_UNLIKELY(index >= class->capacity)) return false;
     *site = (hak_site_t){numbered(head, index, make), slab + index * size, size};
     return site->record != NULL;
 }
