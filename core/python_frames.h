@@ -8,8 +8,8 @@
 #include "atomic.h"
 #include "python_code.h"
 
-/* Writes at most `max` frames, the innermost ones, outermost first, and adds them to *hash (hash.h). careful: every read may fail, as after a signal
- * that struck anywhere. */
+/* Writes at most `max` frames, the innermost ones, outermost first, and adds them to *hash (hash.h). careful: every read may fail,
+ * as after a signal that struck anywhere. */
 size_t hak_python_walk(uint64_t *frames, size_t max, bool careful, uint64_t *hash);
 
 /* A code object may be followed by another at its address, so frames are looked at anew each time, unless the end of their code

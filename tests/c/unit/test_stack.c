@@ -145,6 +145,36 @@ static void threads_agree_on_the_number_of_a_stack(void) {
     for (int i = 1; i < 4; i++) CHECK_EQUAL(numbers[i], numbers[0]);
 }
 
+/* There are not trails for all of them, and those of threads that have ended serve later ones. */
+enum { MANY_THREADS = 100, GENERATIONS = 3 };
+static pthread_barrier_t all_are_there;
+
+static void *capture_among_many(void *argument) {
+    uint32_t *number = argument, first = hak_stack_capture(NULL);
+    pthread_barrier_wait(&all_are_there);
+    CHECK(view_of(first).count > 1);
+    for (int i = 0; i < 20; i++) {
+        uint32_t again = hak_stack_capture(NULL);
+        CHECK(*number == 0 || *number == again);
+        *number = again;
+    }
+    hak_stack_thread_ends();
+    CHECK_EQUAL(view_of(hak_stack_capture(NULL)).count, view_of(*number).count);
+    return NULL;
+}
+
+static void more_threads_than_trails_have_their_stacks(void) {
+    static uint32_t numbers[MANY_THREADS];
+    pthread_t threads[MANY_THREADS];
+    open_stacks();
+    CHECK(pthread_barrier_init(&all_are_there, NULL, MANY_THREADS) == 0);
+    for (int generation = 0; generation < GENERATIONS; generation++) {
+        for (int i = 0; i < MANY_THREADS; i++) CHECK(pthread_create(&threads[i], NULL, capture_among_many, &numbers[i]) == 0);
+        for (int i = 0; i < MANY_THREADS; i++) CHECK(pthread_join(threads[i], NULL) == 0);
+        for (int i = 1; i < MANY_THREADS; i++) CHECK_EQUAL(numbers[i], numbers[0]);
+    }
+}
+
 static void fork_and_compare(void *argument) {
     (void)argument;
     without_frame_pointer(3);
@@ -359,7 +389,8 @@ static void modules_are_listed(void) {
 
 CHECK_MAIN(CASE(frames_are_those_of_backtrace), CASE(walks_after_each_other_do_not_mix),
            CASE(a_callback_of_qsort_has_its_callers), CASE(a_thread_has_its_own_stack),
-           CASE(threads_agree_on_the_number_of_a_stack), CASE(a_forked_child_goes_on), CASE(frames_below_a_signal_are_found),
+           CASE(threads_agree_on_the_number_of_a_stack), CASE(more_threads_than_trails_have_their_stacks),
+           CASE(a_forked_child_goes_on), CASE(frames_below_a_signal_are_found),
            CASE(frames_below_a_signal_on_another_stack_are_found), CASE(a_call_through_a_wild_pointer_has_its_callers),
            CASE(a_coroutine_has_frames), CASE(equal_stacks_have_one_number), CASE(wrong_numbers_name_no_stack),
            CASE(what_exceeds_the_budget_is_counted), CASE(nothing_is_captured_unless_asked), CASE(modules_are_listed))
