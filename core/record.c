@@ -97,7 +97,7 @@ static HAK_NOINLINE bool locate_large(size_t unit, bool make, hak_site_t *site) 
     return site->record != NULL;
 }
 
-static inline bool locate(const void *pointer, bool make, hak_site_t *site) {
+static HAK_INLINE bool locate(const void *pointer, bool make, hak_site_t *site) {
     size_t unit = hak_unit_of(pointer);
     unsigned c = hak_page_map_class(unit);
     if (HAK_UNLIKELY(c == 0 || c == HAK_CLASS_LARGE)) return locate_large(unit, make, site);

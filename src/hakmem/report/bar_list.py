@@ -58,6 +58,8 @@ _REFAULT: Final = "page faults: what one phase frees goes back before the next o
 _LINKS: Final = "a free block's link is written at free and read when its batch goes to its slab"
 _LINES: Final = "lines of blocks that no first-level cache can hold: all wait for the same memory"
 _INTERPRETER: Final = "bins serve 99 % of the calls and more; nearly all of the time is the interpreter's own"
+_ORDER: Final = "the order of its threads is chance: single runs differ by half with either malloc"
+_OBJECTS: Final = "a call of malloc for each object in place of pymalloc's; with pymalloc kept it was 0.92"
 _PROCESS: Final = "the library's own pages, and blocks of each class used that wait in bins"
 
 BARS: Final = (
@@ -71,14 +73,22 @@ BARS: Final = (
     Bar("larson/mixed-*", MEMORY, PEERS, 1.0, decisions=(41,), why=_PROCESS),
     Bar("larson/tiny", TIME, PEERS, 1 / 1.05),
     Bar("producer_consumer/*", TIME, PEERS, 0.65, decisions=(11, 14, 24), why=_RING),
-    Bar("server_mix/4", TIME, PEERS, 0.95, decisions=(10, 14, 38)),
+    Bar("server_mix/4", TIME, PEERS, 0.95, decisions=(10, 14, 19, 38), why=_ORDER),
     Bar("server_mix/4", MEMORY, PEERS, 1.0),
     Bar("thread_churn/4", TIME, "system", 0.80, decisions=(26,), why=_FLOOR),
     Bar("thread_churn/4", TIME, PEERS, 1.0),
     Bar("random_mixed/short", TIME, "system", 0.90, decisions=(3, 23), why=_FIRST_TOUCH),
     Bar("realloc/buffer", TIME, PEERS, 1.0, decisions=(12,)),
     Bar("calloc/large", TIME, PEERS, 1.0),
-    Bar("python/burst/malloc", TIME, "system", 0.95, beside="python/burst/pymalloc", decisions=(6, 34)),
+    Bar(
+        "python/burst/malloc",
+        TIME,
+        "system",
+        0.95,
+        beside="python/burst/pymalloc",
+        decisions=(6, 34),
+        why=_OBJECTS,
+    ),
     Bar(
         "python/burst/malloc",
         MEMORY,
