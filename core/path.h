@@ -14,15 +14,6 @@
 #include "reach.h"
 #include "trail.h"
 
-/* Do the steps of the trail from `inner` to `outer`, none of which is a mark, still lead to each other? All that they read lies between
- * them, on the stack that is in use. */
-static inline bool hak_steps_lead(const hak_trail_t *trail, size_t inner, size_t outer) {
-    const hak_trail_check_t *check = &trail->checks[trail->checks_to[outer]], *end = &trail->checks[trail->checks_to[inner]];
-    uintptr_t difference = 0;
-    for (; check < end; check++) difference |= hak_reach_word(check->at) ^ check->word;
-    return difference == 0;
-}
-
 /* Does the step from `from`, which is no mark, still lead to `to`? It was a common one: it went up, and the words that it read lie
  * between the two frames. */
 static inline bool hak_step_leads(const hak_trail_step_t *from, const hak_trail_step_t *to) {
@@ -45,18 +36,21 @@ static inline size_t hak_path_follow(const hak_trail_t *trail, const hak_path_t 
     if (here.sp < reach->own.low || path->count > max || path->joint >= trail->count || path->joint < trail->end) return 0;
     const hak_trail_step_t *joint = &trail->steps[path->joint];
     if (!hak_trail_is_at(joint, last->pc, last->sp, last->fp) || joint->fp_at != last->fp_at) return 0;
-    size_t above = path->count - 1, shared = hak_min(max - above, path->joint - trail->end + 1), outer = path->joint + 1 - shared;
-    if (!hak_steps_lead(trail, path->joint, outer)) return 0;
-    uintptr_t *to = pcs;
+    uintptr_t *to = pcs, *end = pcs + hak_min(max, path->count + (size_t)(path->joint - trail->end));
+    *to++ = step->pc;
     for (; step < last; step++) {
         if (!hak_step_leads(step, step + 1)) return 0;
-        *to++ = step->pc;
+        *to++ = step[1].pc;
     }
-    for (size_t i = path->joint + 1; i-- != outer;) *to++ = trail->steps[i].pc;
-    size_t count = above + shared;
-    uint64_t sum = hak_hash_between(trail->sums[outer], trail->sums[path->joint + 1], shared);
+    for (step = joint; to < end; step--) {
+        if (!hak_step_leads(step, step - 1)) return 0;
+        *to++ = step[-1].pc;
+    }
+    size_t count = (size_t)(to - pcs);
+    size_t above = path->count - 1, shared = count - above;
+    uint64_t sum = hak_hash_between(trail->sums[path->joint + 1 - shared], trail->sums[path->joint + 1], shared);
     *hash = hak_hash_join(sum, path->sum, above);
-    return count == max || hak_trail_fp_at(&trail->steps[outer]) == HAK_TRAIL_BOTTOM ? count : 0;
+    return count == max || hak_trail_fp_at(step) == HAK_TRAIL_BOTTOM ? count : 0;
 }
 
 /* A walk from a caller of malloc has put its steps on top of the trail's, of which that at `joint` was there before. */

@@ -37,11 +37,6 @@ static inline bool hak_trail_is_at(const hak_trail_step_t *step, uintptr_t pc, u
     return step->sp == sp && step->pc == pc && (step->fp == fp || !hak_trail_needs_fp(step));
 }
 
-/* A word that has to be as it was for one step to lead to the next. */
-typedef struct hak_trail_check {
-    uintptr_t at, word;
-} hak_trail_check_t;
-
 /* See path.h. */
 typedef struct hak_path {
     uint32_t count, joint;                  /* steps, 0: none; the place in the trail of the last one */
@@ -58,8 +53,6 @@ typedef struct hak_trail {
     hak_extent_t extents[HAK_TRAIL_EXTENTS]; /* objects that stay, through which the last walks came */
     hak_trail_step_t steps[HAK_TRAIL_STEPS]; /* outermost first: what a thread comes back to stays where it is */
     uint64_t sums[HAK_TRAIL_STEPS + 1];      /* at i + 1: the hash of the pcs from the outermost to that at i (hash.h) */
-    hak_trail_check_t checks[2 * HAK_TRAIL_STEPS];
-    uint8_t checks_to[HAK_TRAIL_STEPS]; /* at i: how many of them there are for the steps up to that at i, which leads to the one before */
     hak_path_t paths[HAK_PATHS];
     uint32_t next_way; /* in which a path will be kept */
 } hak_trail_t;

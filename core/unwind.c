@@ -288,21 +288,6 @@ static inline bool needs_fp(const hak_trail_step_t *step, bool caller_needs_fp) 
     return (step->fp_at & HAK_TRAIL_FP_USED) != 0 || (hak_trail_fp_at(step) == 0 && caller_needs_fp);
 }
 
-/* What leads from the step at `first` and those above it to the ones before them. */
-static void keep_checks(hak_trail_t *trail, size_t first) {
-    trail->checks_to[0] = 0;
-    for (size_t i = hak_max(first, 1); i < trail->count; i++) {
-        const hak_trail_step_t *from = &trail->steps[i], *to = from - 1;
-        size_t count = trail->checks_to[i - 1];
-        uintptr_t fp_at = hak_trail_fp_at(from);
-        if (from->fp_at < HAK_TRAIL_BOTTOM) {
-            trail->checks[count++] = (hak_trail_check_t){to->sp - sizeof to->pc, to->pc};
-            if (hak_trail_needs_fp(to) && fp_at != 0) trail->checks[count++] = (hak_trail_check_t){fp_at, to->fp};
-        }
-        trail->checks_to[i] = (uint8_t)count;
-    }
-}
-
 /* Where there is no room the outermost are dropped. What was kept of the trail's steps. */
 static inline size_t keep_trail(const trace_t *trace) {
     hak_trail_step_t *steps = trace->trail->steps;
@@ -322,7 +307,6 @@ static inline size_t keep_trail(const trace_t *trace) {
     }
     uint32_t end = (uint32_t)(kept + fresh);
     trace->trail->count = end;
-    keep_checks(trace->trail, kept < trace->kept ? 0 : kept);
     do end--;
     while (end != 0 && steps[end].fp_at < HAK_TRAIL_BOTTOM);
     trace->trail->end = end;
