@@ -81,9 +81,9 @@ def test_an_error_is_told_while_the_program_runs(tmp_path: Path) -> None:
 def test_signals_are_passed_on_to_the_program(number: signal.Signals, tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     trap = f'trap "exit 42" {number.name.removeprefix("SIG")}; echo > {ready}; while :; do sleep 0.05; done'
-    with subprocess.Popen(
-        [*COMMAND, "check", "sh", "-c", trap], env=plain_environment(), stderr=subprocess.PIPE
-    ) as process:
+    # A shell traps no signal that it was started to ignore, as by nohup(1).
+    command = ["env", "--default-signal", *COMMAND, "check", "sh", "-c", trap]
+    with subprocess.Popen(command, env=plain_environment(), stderr=subprocess.PIPE) as process:
         _await(ready)
         process.send_signal(number)
         process.communicate(timeout=30)
