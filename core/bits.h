@@ -20,6 +20,13 @@ static inline unsigned hak_log2(size_t value) { return 63u - (unsigned)__builtin
 static inline size_t hak_min(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t hak_max(size_t a, size_t b) { return a > b ? a : b; }
 
+/* Where a range of memory ends in which `address` lies; 0 if it does not, and then *next is lowered to where the range begins. */
+static inline uintptr_t hak_range_end(uintptr_t from, size_t bytes, uintptr_t address, uintptr_t *next) {
+    if (address - from < bytes) return from + bytes;
+    if (from > address && from < *next) *next = from;
+    return 0;
+}
+
 /* One word's part of a run of bits that starts at bit `first` of that word and is `count` bits long. */
 static inline uint64_t hak_mask(unsigned first, size_t count) {
     uint64_t ones = count >= 64 ? ~(uint64_t)0 : (((uint64_t)1 << count) - 1);

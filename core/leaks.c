@@ -67,11 +67,9 @@ static void read_reached(const hak_record_t *record) {
 }
 
 static uintptr_t own_range(uintptr_t address, uintptr_t *next) {
-    uintptr_t from = (uintptr_t)leaks.waiting, to = from + leaks.blocks * sizeof *leaks.waiting;
-    if (address - from < to - from) return to;
-    if (from > address && from < *next) *next = from;
-    uintptr_t spare_end = hak_spare_own(address, next);
-    return spare_end != 0 ? spare_end : hak_record_own(address, next);
+    uintptr_t end = hak_range_end((uintptr_t)leaks.waiting, leaks.blocks * sizeof *leaks.waiting, address, next);
+    if (end == 0) end = hak_spare_own(address, next);
+    return end != 0 ? end : hak_record_own(address, next);
 }
 
 static void add_to_group(const hak_site_t *site, void *context) {

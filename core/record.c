@@ -257,9 +257,8 @@ uintptr_t hak_record_own(uintptr_t address, uintptr_t *next) {
     size_t used = hak_min(chunk_count, (hak_load_relaxed(&hak_arena.size) >> HAK_SUPERSLAB_SHIFT) + 2);
     for (size_t i = 0; i < used; i++) {
         uintptr_t from = (uintptr_t)hak_load_relaxed(&chunks[i]);
-        if (from == 0) continue;
-        if (address - from < HAK_SUPERSLAB_UNITS * AREA_BYTES) return from + HAK_SUPERSLAB_UNITS * AREA_BYTES;
-        if (from > address && from < *next) *next = from;
+        uintptr_t end = from == 0 ? 0 : hak_range_end(from, HAK_SUPERSLAB_UNITS * AREA_BYTES, address, next);
+        if (end != 0) return end;
     }
     return 0;
 }

@@ -61,9 +61,6 @@ void hak_spare_move_out(void *at, size_t size) {
 }
 
 uintptr_t hak_spare_own(uintptr_t address, uintptr_t *next) {
-    uintptr_t from = hak_load_relaxed(&slots_base), bytes = HAK_SPARE_SLOTS * HAK_SPARE_SLOT_BYTES;
-    if (from == 0) return 0;
-    if (address - from < bytes) return from + bytes;
-    if (from > address && from < *next) *next = from;
-    return 0;
+    uintptr_t from = hak_load_relaxed(&slots_base);
+    return from == 0 ? 0 : hak_range_end(from, HAK_SPARE_SLOTS * HAK_SPARE_SLOT_BYTES, address, next);
 }
