@@ -11,7 +11,7 @@
 #include "pattern.h"
 #include "sampled.h"
 #include "secure.h"
-#include "wide.h"
+#include "long.h"
 
 enum {
     LITTLE_PART = 8, /* a block that grows by less than one part in so many will grow again */
@@ -56,17 +56,17 @@ static void *central_alloc(unsigned c) {
 static void *small_alloc(unsigned c) {
     hak_cache_t *cache = hak_thread_cache();
     if (HAK_UNLIKELY(cache == NULL)) return hak_thread_open() ? central_alloc(c) : NULL;
-    if (hak_class_is_wide(c)) c = hak_wide_serving(cache, c);
+    if (hak_class_is_long(c)) c = hak_long_serving(cache, c);
     hak_call(cache, c, HAK_CALL_allocations);
     void *block = pop(&cache->bins[c]);
-    if (block != NULL) { /* the trap is set, or the block is of a wide class above its own */
+    if (block != NULL) { /* the trap is set, or the block is of a long class above its own */
         hak_call(cache, c, HAK_CALL_malloc_hits);
         hak_call(cache, c, HAK_CALL_trapped);
         hak_upkeep_trapped(cache);
         return block;
     }
     hak_trip_t trip;
-    block = hak_class_is_wide(c) ? hak_wide_refill(cache, c, &trip) : hak_cache_refill(cache, c, &trip);
+    block = hak_class_is_long(c) ? hak_long_refill(cache, c, &trip) : hak_cache_refill(cache, c, &trip);
     if (HAK_UNLIKELY(hak_sampled_bytes != 0)) hak_sampled_count(hak_bin_blocks(&cache->bins[c]));
     hak_upkeep_after(cache, trip);
     hak_upkeep_start_thread();
@@ -209,7 +209,7 @@ static void *checked_alloc_roomy(unsigned c, size_t size) {
 void *hak_alloc(size_t size) { return HAK_SECURE ? checked_alloc(size) : alloc_inline(size); }
 
 static void give_past_bin(hak_cache_t *cache, unsigned c, void *block) {
-    hak_upkeep_after(cache, hak_class_is_wide(c) ? hak_wide_overflow(cache, c, block) : hak_cache_overflow(cache, c, block));
+    hak_upkeep_after(cache, hak_class_is_long(c) ? hak_long_overflow(cache, c, block) : hak_cache_overflow(cache, c, block));
 }
 
 static void small_release(unsigned c, void *block) {

@@ -40,7 +40,7 @@
 #include "central.c"
 #include "budget.c"
 #include "thread_cache.c"
-#include "wide.c"
+#include "long.c"
 #include "thread.c"
 #include "flow.c"
 #include "upkeep.c"

@@ -37,7 +37,24 @@ static inline unsigned hak_class_of_wide(size_t size) {
     return (unsigned)((size - 1) >> HAK_UNIT_SHIFT) + (HAK_CLASS_COUNT - (HAK_WIDE_MAX >> HAK_UNIT_SHIFT));
 }
 
-static inline bool hak_class_is_wide(unsigned c) { return c >= HAK_WIDE_FIRST; }
+/* Longer than half a unit. */
+static inline bool hak_class_is_long(unsigned c) { return c >= HAK_LONG_FIRST; }
+
+
+/* What all blocks of a class are aligned to, since slabs start at units. */
+static inline size_t hak_class_alignment(unsigned c) {
+    size_t size = hak_classes[c].size;
+    return hak_min(size & -size, HAK_UNIT_SIZE);
+}
+
+/* Bytes of the longest block that may stand for one of long class `c`. */
+static inline size_t hak_class_longest(unsigned c) { return hak_classes[c].size + hak_classes[c].size / HAK_LONGER_PART; }
+
+/* May a block of class `longer` stand for one of long class `c`? It is not much longer, and as aligned. */
+static inline bool hak_class_serves(unsigned longer, unsigned c) {
+    bool as_long = longer >= c && hak_classes[longer].size <= hak_class_longest(c);
+    return as_long && hak_class_alignment(longer) >= hak_class_alignment(c);
+}
 
 /* size <= HAK_WIDE_MAX; size 0 counts as 1. */
 static inline unsigned hak_class_of(size_t size) {

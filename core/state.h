@@ -66,7 +66,7 @@ static inline uint64_t hak_state_live_word(size_t size, unsigned kind) {
 
 /* Whether there is a canary behind the requested bytes. Wide and large blocks would touch a page for it, and what they have
  * behind those bytes is no other block's. */
-static inline bool hak_state_has_canary(unsigned c) { return !hak_class_is_wide(c); }
+static inline bool hak_state_has_canary(unsigned c) { return c < HAK_WIDE_FIRST; }
 /* Whether blocks of class `c` end with a canary, free or live: above 4 KiB that would be a page more, too. */
 static inline bool hak_state_has_last(unsigned c) {
     return c > HAK_TINY_CLASSES && c <= HAK_TINY_CLASSES + 2 * HAK_CLASSES_PER_DOUBLING;

@@ -117,10 +117,10 @@ static void add_totals(snapshot_t *snapshot) {
         const class_stats_t *stats = &snapshot->classes[c];
         uint64_t size = hak_classes[c].size;
         totals->live += live_blocks(stats) * size;
-        uint64_t spans = hak_class_is_wide(c) ? stats->in_caches * size : 0; /* wide.h: free spans that threads keep */
-        totals->cached += (stats->in_caches + stats->figures.transfer_blocks) * size - spans;
-        totals->unpurged += spans;
-        totals->free += spans;
+        uint64_t longs = hak_class_is_long(c) ? stats->in_caches * size : 0; /* long.h: threads keep them as they might keep free spans */
+        totals->cached += (stats->in_caches + stats->figures.transfer_blocks) * size - longs;
+        totals->unpurged += longs;
+        totals->free += longs;
         totals->transfer += stats->figures.transfer_blocks * size;
         totals->free += (stats->in_slabs + stats->capacity - stats->carved) * size;
     }

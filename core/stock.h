@@ -32,7 +32,7 @@ void hak_stock_empty(void);
 /* Relaxed figures for decisions on slow paths, without a lock: units of spans in use, and dirty units in stocks. */
 size_t hak_stock_used_units(void);
 size_t hak_stock_dirty_units(void);
-/* What may stay unpurged, wherever it waits (stocks, pool, threads' wide bins): the setting `retain`, or an eighth of the heap. */
+/* What may stay unpurged, wherever it waits (stocks, pool, threads' bins of long blocks): the setting `retain`, or an eighth of the heap. */
 size_t hak_stock_unpurged_units(void);
 
 /* The pool's figures with those of the stocks. Slow: for statistics. */

@@ -63,7 +63,7 @@ static uint32_t limit_cold(unsigned c) {
 static void set_limit(hak_cache_t *cache, unsigned c, uint32_t limit) {
     hak_bin_t *bin = &cache->bins[c];
     size_t size = hak_classes[c].size;
-    if (!hak_class_is_wide(c)) cache->capacity_bytes += size * limit - size * bin->limit;
+    if (!hak_class_is_long(c)) cache->capacity_bytes += size * limit - size * bin->limit;
     bin->room += (int32_t)limit - bin->limit;
     bin->limit = (uint16_t)limit;
 }
@@ -254,7 +254,7 @@ void hak_cache_flush(hak_cache_t *cache) {
         set_limit(cache, c, 0);
     }
     cache->spare_bytes = 0;
-    hak_store_relaxed(&cache->wide_bytes, 0);
+    hak_store_relaxed(&cache->long_bytes, 0);
     return_lease(cache);
 }
 
@@ -270,9 +270,9 @@ void hak_cache_tick(hak_cache_t *cache, uint64_t stamp_ms) {
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         hak_bin_t *bin = &cache->bins[c];
         bool idle = bin->events == 0 && (bin->limit != 0 || bin->head != NULL);
-        if (idle || (bin->limit != 0 && shrink && !hak_class_is_wide(c))) {
-            /* A wide bin may be in use without a trip, and what it has was dear. */
-            hak_central_settle(c, hak_class_is_wide(c) ? take_cold_half(bin, c) : take_bin(bin), stamp_ms);
+        if (idle || (bin->limit != 0 && shrink && !hak_class_is_long(c))) {
+            /* A bin of long blocks may be in use without a trip, and what it has was dear. */
+            hak_central_settle(c, hak_class_is_long(c) ? take_cold_half(bin, c) : take_bin(bin), stamp_ms);
             hak_central_settle(c, take_spare(cache, c), stamp_ms);
             set_limit(cache, c, bin->limit / 2 < LEAST_BLOCKS ? 0 : bin->limit / 2u);
         }
@@ -301,7 +301,7 @@ void hak_cache_abandon(hak_cache_t *cache) {
         set_limit(cache, c, 0);
     }
     cache->spare_bytes = 0;
-    hak_store_relaxed(&cache->wide_bytes, 0);
+    hak_store_relaxed(&cache->long_bytes, 0);
     return_lease(cache);
 }
 

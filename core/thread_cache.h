@@ -7,7 +7,7 @@
  * Limits start at nothing, double with each trip to the central store while the byte budget of all caches allows, and halve
  * when a bin is idle.
  *
- * Bins of wide classes share what they may hold, and no lease: wide.h.
+ * Bins of long blocks share what they may hold, and no lease: long.h.
  *
  * Two bins always lack blocks for malloc and room for free: bin 0 (size 0, wrapped sizes; units that hold no block) and
  * HAK_CLASS_LARGE. hak_cache_empty is a cache of such bins alone, with which every thread starts. A push counts the room
@@ -39,7 +39,8 @@ typedef struct hak_cache {
     /* Blocks in each spare, while it is there. Kept apart from the batch, which may be in use elsewhere when one looks. */
     _Atomic uint16_t spare_counts[HAK_CLASS_COUNT + 1];
     size_t capacity_bytes; /* what the bins may hold by their limits */
-    _Atomic size_t wide_bytes; /* what wide bins held when they were last counted: wide.h; others read it at ticks */
+    _Atomic size_t long_bytes; /* what bins of long blocks held when they were last counted: long.h; others read it at ticks */
+    bool long_more;        /* until the next tick they may hold more: long.h */
     size_t spare_bytes;    /* what the spares hold, or less if others took some since the last tick */
     size_t lease_bytes;    /* its part of the budget */
     _Atomic uint32_t events; /* trips to the central store, for others to see whether the thread is idle */
@@ -83,9 +84,9 @@ static inline void hak_call(hak_cache_t *cache, unsigned c, hak_call_t counter) 
 /* How far past its bin a call went. */
 typedef enum { HAK_TRIP_SPARE, HAK_TRIP_TRANSFER, HAK_TRIP_SLABS } hak_trip_t;
 
-/* A block of class `c`, whose bin is empty; NULL if there is no memory. Of a wide class: wide.h. */
+/* A block of class `c`, whose bin is empty; NULL if there is no memory. Of a long class: long.h. */
 void *hak_cache_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip);
-/* Takes a block of class `c`, whose bin has no room; of a wide class: wide.h. */
+/* Takes a block of class `c`, whose bin has no room; of a long class: long.h. */
 hak_trip_t hak_cache_overflow(hak_cache_t *cache, unsigned c, void *block);
 
 /* Notes that a bin is in use. */
@@ -100,7 +101,7 @@ hak_trip_t hak_cache_give_half(hak_cache_t *cache, unsigned c);
 
 /* Gives everything to the central store, and the lease back. */
 void hak_cache_flush(hak_cache_t *cache);
-/* Empties bins that had no trip since the last tick, wide ones by half, and halves their limits; gives back lease beyond its
+/* Empties bins that had no trip since the last tick, long ones by half, and halves their limits; gives back lease beyond its
  * share. */
 void hak_cache_tick(hak_cache_t *cache, uint64_t stamp_ms);
 /* Takes all spares of any thread's cache and gives their blocks to their slabs. */

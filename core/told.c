@@ -32,9 +32,10 @@ static HAK_COLD void mismatch(hak_error_t error, const void *block, hak_door_t d
 static bool fits_size(unsigned c, size_t have, hak_door_t door, hak_told_t told) {
     bool exact = hak_door_family(door) != HAK_DOOR_malloc && told.alignment <= 1;
     if (!exact) return told.size <= have;
-    /* A wide block may serve for a shorter one (wide.h). */
-    if (c == HAK_CLASS_LARGE || hak_class_is_wide(c)) return told.size <= have && told.size > have / 2;
-    return told.size <= HAK_WIDE_MAX && hak_class_of(told.size) == c;
+    if (c == HAK_CLASS_LARGE) return told.size <= have && told.size > have / 2;
+    if (told.size > HAK_WIDE_MAX) return false;
+    unsigned own = hak_class_of(told.size);
+    return own == c || (hak_class_is_long(own) && !HAK_SECURE && hak_class_serves(c, own)); /* long.h */
 }
 
 /* As hak_alloc_aligned chooses: a class whose size is a multiple of the alignment, or a span. */

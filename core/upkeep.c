@@ -4,7 +4,7 @@
 #include "flow.h"
 #include "options.h"
 #include "os.h"
-#include "wide.h"
+#include "long.h"
 
 enum {
     CALL_BUDGET_NS = 1000000, /* a call gives pages back for at most a millisecond */
@@ -29,7 +29,7 @@ static struct {
     _Atomic uint64_t next_ms;
     _Atomic uint32_t ticks, timed_ticks; /* of either kind; those that the clock made due */
     _Atomic size_t mark_units; /* in use at the last tick of either kind */
-    _Atomic size_t wide_units; /* that threads had in wide bins then, at most */
+    _Atomic size_t long_units; /* that threads had in bins of long blocks then, at most */
     _Atomic bool has_thread;
 } state HAK_ALIGNED(64);
 
@@ -53,7 +53,7 @@ static void visit_trap(hak_cache_t *cache, void *context) {
 
 typedef struct idle_visit {
     uint64_t stamp_ms;
-    size_t wide_bytes;
+    size_t long_bytes;
 } idle_visit_t;
 
 static void visit_idle(hak_cache_t *cache, void *context) {
@@ -61,7 +61,7 @@ static void visit_idle(hak_cache_t *cache, void *context) {
     uint32_t events = hak_load_relaxed(&cache->events);
     if (events == cache->events_seen) hak_cache_steal_spares(cache, visit->stamp_ms);
     cache->events_seen = events;
-    visit->wide_bytes += hak_load_relaxed(&cache->wide_bytes);
+    visit->long_bytes += hak_load_relaxed(&cache->long_bytes);
 }
 
 static void visit_steal(hak_cache_t *cache, void *context) { hak_cache_steal_spares(cache, *(uint64_t *)context); }
@@ -72,7 +72,7 @@ static void tick_own(hak_cache_t *cache, uint64_t stamp_ms) {
     if (cache == NULL || cache->ticks_seen == ticks) return;
     if (cache->ticks_seen != 0) {
         hak_cache_tick(cache, stamp_ms);
-        hak_wide_tick(cache);
+        hak_long_tick(cache);
     }
     cache->ticks_seen = ticks;
 }
@@ -82,7 +82,7 @@ static void collect_idle(hak_cache_t *cache, uint64_t stamp_ms) {
     tick_own(cache, stamp_ms);
     idle_visit_t visit = {stamp_ms, 0};
     hak_thread_visit(visit_idle, &visit, false);
-    hak_store_relaxed(&state.wide_units, visit.wide_bytes >> HAK_UNIT_SHIFT);
+    hak_store_relaxed(&state.long_units, visit.long_bytes >> HAK_UNIT_SHIFT);
     size_t idle_bytes = 0;
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         hak_central_age(c, false, stamp_ms);
@@ -112,7 +112,7 @@ static void tick(hak_cache_t *cache, uint64_t now_ms, uint64_t budget_ns) {
     if (due == 0) return; /* the process has just begun: nothing can be idle */
     collect_idle(cache, long_ago);
     uint64_t before_ms = before(now_ms, hak_options.purge_delay_ms);
-    hak_span_purge(retained_units() - hak_min(hak_load_relaxed(&state.wide_units), retained_units()), before_ms, budget_ns);
+    hak_span_purge(retained_units() - hak_min(hak_load_relaxed(&state.long_units), retained_units()), before_ms, budget_ns);
     if (!in_debt()) return;
     /* The budget was too short: the next slow path goes on. */
     if (hak_span_oldest() <= before_ms) hak_store_relaxed(&state.next_ms, now_ms + 1);

@@ -13,7 +13,7 @@ Not done here: calls that overlap in time (tests/c, tests/spin), fork, failures 
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -274,13 +274,14 @@ def test_the_core_follows_the_model_through_long_work(
     cores[flavour].close()
 
 
-def run_wide(both: LockStep, operations: int) -> None:
-    """Two threads hand each other buffers of 30,000 to 270,000 bytes, as time passes."""
+def run_long(both: LockStep, operations: int) -> None:
+    """Two threads hand each other buffers of 7,000 to 270,000 bytes, half of them short, as time passes."""
     choose = random.Random(5)
     for number in range(operations):
         thread = choose.randrange(2)
         if len(both.blocks) < 60 * choose.random():
-            both.malloc(thread, [choose.randrange(30_000, 270_000) for _ in range(choose.randrange(1, 6))])
+            most = choose.choice((40_000, 270_000))
+            both.malloc(thread, [choose.randrange(7_000, most) for _ in range(choose.randrange(1, 6))])
         elif both.blocks:
             free_neighbours(both, choose, thread, most=6)
         go_on(both, choose, threads=2)
@@ -292,11 +293,11 @@ def run_wide(both: LockStep, operations: int) -> None:
     "settings", [Settings(), Settings(retain=MIB, cache_limit=MIB)], ids=["default", "tight"]
 )
 @pytest.mark.parametrize("flavour", FLAVOUR_NAMES)
-def test_the_core_follows_the_model_through_wide_blocks(
+def test_the_core_follows_the_model_through_long_blocks(
     flavour: str, settings: Settings, cores: dict[str, CoreProcess]
 ) -> None:
     both = LockStep(cores[flavour], settings, POLICIES[flavour])
-    run_wide(both, 800)
+    run_long(both, 800)
     end_with_nothing(both)
     cores[flavour].close()
 
@@ -406,8 +407,6 @@ def test_the_end_of_a_burst_is_noticed_in_the_policy(cores: dict[str, CoreProces
         ("gathered_slabs", 2),
         ("purge_units", 256),
         ("search_spans", 1),
-        ("lease_b", 1 << 15),
-        ("budget_part", 7),
         ("move_b", 1 << 20),
         ("tick_max_ms", 260),
         ("skip_calls", 31),
@@ -420,7 +419,45 @@ def test_a_change_of_one_number_of_the_policy_is_noticed(
     name: str, value: int, cores: dict[str, CoreProcess]
 ) -> None:
     changes: dict[str, Any] = {name: value}
-    both = LockStep(cores["release"], Settings(retain=MIB, purge_delay_ms=600), replace(RELEASE, **changes))
+    both = LockStep(
+        cores["release"],
+        Settings(retain=MIB, purge_delay_ms=600, cache_limit=MIB),
+        replace(RELEASE, **changes),
+    )
     with pytest.raises(MismatchError):
         run_work(both, operations=4000)
+    cores["release"].close()
+
+
+def run_small(both: LockStep, operations: int) -> None:
+    """One thread takes and frees blocks of up to 8 KiB beside a heap that stays."""
+    choose = random.Random(5)
+    both.malloc(0, [2 * MIB] * 12)
+    both.blocks.clear()
+    for number in range(operations):
+        if len(both.blocks) < 4000 * choose.random():
+            both.malloc(0, [choose.randrange(8192) for _ in range(choose.randrange(1, 200))])
+        elif both.blocks:
+            free_neighbours(both, choose, 0, most=200)
+        if number % 10 == 0:
+            both.compare()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "run"),
+    [
+        ("budget_part", 7, run_small),
+        ("lease_b", 1 << 17, run_small),
+        ("ease_part", 2, run_long),
+        ("full_part", 3, run_long),
+        ("more_times", 3, run_long),
+    ],
+)
+def test_a_change_of_one_number_of_what_caches_may_hold_is_noticed(
+    name: str, value: int, run: Callable[[LockStep, int], None], cores: dict[str, CoreProcess]
+) -> None:
+    changes: dict[str, Any] = {name: value}
+    both = LockStep(cores["release"], Settings(retain=4 * MIB), replace(RELEASE, **changes))
+    with pytest.raises(MismatchError):
+        run(both, 800)
     cores["release"].close()

@@ -156,7 +156,8 @@ def test_an_idle_bin_is_emptied_and_its_limit_halved(heap: Heap) -> None:
 
 
 def test_who_holds_more_than_an_even_share_gives_some_back_when_the_budget_is_scarce() -> None:
-    heap = heap_with(cache_limit=256 << 10)
+    without_ticks = replace(Policy(), growth_least_units=1 << 30)
+    heap = heap_with(without_ticks, cache_limit=256 << 10)
     cache = cache_of(heap, 0)
     for size_b in range(16, MID_MAX_B, 16):
         release(heap, 0, allocate(heap, 0, 30, size_b))
@@ -198,15 +199,15 @@ def test_warm_trips_of_one_let_a_limit_grow_at_each_refill() -> None:
     assert cache_of(heap, 0).bins[C].limit == 64
 
 
-WIDE = class_of(5 * UNIT_B)
+LONG = class_of(5 * UNIT_B)
 
 
-def most_wide_b(heap: Heap, threads: int) -> int:
+def most_long_b(heap: Heap, threads: int) -> int:
     return heap.world.settings.retain // threads
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_wide_bins_hold_an_even_part_of_what_may_stay_unpurged(heap: Heap, threads: int) -> None:
+def test_bins_of_long_blocks_hold_an_even_part_of_what_may_stay_unpurged(heap: Heap, threads: int) -> None:
     for thread in range(threads):
         cache_of(heap, thread)
     sizes_b = [units * UNIT_B for units in range(3, 17) for _ in range(8)]
@@ -214,33 +215,55 @@ def test_wide_bins_hold_an_even_part_of_what_may_stay_unpurged(heap: Heap, threa
     held = []
     for block in blocks:
         heap.free(0, block)
-        held.append(cache_of(heap, 0).wide.held_b)
-    assert most_wide_b(heap, threads) / 2 < max(held) <= most_wide_b(heap, threads)
+        held.append(cache_of(heap, 0).long.held_b)
+    assert most_long_b(heap, threads) / 2 < max(held) <= most_long_b(heap, threads)
     heap.check()
 
 
-def test_nothing_wide_is_kept_where_nothing_may_stay_unpurged() -> None:
+def test_nothing_long_is_kept_where_nothing_may_stay_unpurged() -> None:
     heap = heap_with(retain=0)
     release(heap, 0, allocate(heap, 0, 4, 5 * UNIT_B))
-    assert cache_of(heap, 0).wide.held_b == 0
+    assert cache_of(heap, 0).long.held_b == 0
 
 
-def test_a_larger_wide_block_serves_where_the_own_bin_is_empty_but_none_that_is_much_longer(
-    heap: Heap,
+@pytest.mark.parametrize(("have_b", "serves_b", "too_short_b"), [(10, 8, 7), (0.625, 0.5625, 0.5)])
+def test_a_longer_block_serves_where_the_own_bin_is_empty_but_none_that_is_much_longer(
+    heap: Heap, have_b: float, serves_b: float, too_short_b: float
 ) -> None:
-    block = heap.malloc(0, 9 * UNIT_B)
+    block = heap.malloc(0, int(have_b * UNIT_B))
     heap.free(0, block)
-    assert heap.malloc(0, 5 * UNIT_B) != block
-    assert heap.malloc(0, 6 * UNIT_B) == block
-    assert heap.usable_size(block) == 9 * UNIT_B
+    assert heap.malloc(0, int(too_short_b * UNIT_B)) != block
+    assert heap.malloc(0, int(serves_b * UNIT_B)) == block
+    assert heap.usable_size(block) == have_b * UNIT_B
 
 
-def test_a_wide_bin_that_nobody_uses_loses_half_at_a_tick(heap: Heap) -> None:
+def most_held_b(heap: Heap, blocks: list[int]) -> int:
+    """The most that bins of long blocks hold while these are freed."""
+    held = []
+    for block in blocks:
+        heap.free(0, block)
+        held.append(cache_of(heap, 0).long.held_b)
+    return max(held)
+
+
+def test_until_the_next_tick_twice_as_much_is_held_where_a_size_was_missed(heap: Heap) -> None:
+    most_b = most_long_b(heap, 1)
+    first, second = allocate(heap, 0, 150, 9 * UNIT_B), allocate(heap, 0, 150, 9 * UNIT_B)
+    assert most_held_b(heap, first) <= most_b
+    release(heap, 0, allocate(heap, 0, 30, 13 * UNIT_B))  # more than half of what they may hold
+    heap.malloc(0, 3 * UNIT_B)
+    assert 3 * most_b / 2 < most_held_b(heap, second) <= 2 * most_b
+    cache_of(heap, 0).long.tick()
+    assert cache_of(heap, 0).long.held_b <= most_b
+    heap.check()
+
+
+def test_a_bin_of_long_blocks_that_nobody_uses_loses_half_at_a_tick(heap: Heap) -> None:
     release(heap, 0, allocate(heap, 0, 3, 5 * UNIT_B))
     cache = cache_of(heap, 0)
     cache.tick(0)
-    assert len(cache.bins[WIDE].blocks) == 3
+    assert len(cache.bins[LONG].blocks) == 3
     cache.tick(0)
-    assert len(cache.bins[WIDE].blocks) == 1
+    assert len(cache.bins[LONG].blocks) == 1
     cache.tick(0)
-    assert not cache.bins[WIDE].blocks
+    assert not cache.bins[LONG].blocks

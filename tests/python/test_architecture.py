@@ -55,7 +55,7 @@ LAYERS = (
     "central",
     "budget",
     "thread_cache",
-    "wide",
+    "long",
     "thread",
     "flow",
     "upkeep",

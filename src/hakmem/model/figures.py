@@ -69,15 +69,15 @@ def byte_figures(heap: Heap) -> ByteFigures:
     )
     free_units = heap.pool.free_units + heap.stock.units
     dirty_units = heap.pool.dirty_units + heap.stock.dirty
-    wide = sum(cache.wide.held_b for cache in heap.threads)
+    longs = sum(cache.long.held_b for cache in heap.threads)
     return ByteFigures(
         live=large + sum(entry.live_blocks * entry.size for entry in classes),
         large=large,
-        cached=sum(entry.cached_blocks * entry.size for entry in classes) - wide,
+        cached=sum(entry.cached_blocks * entry.size for entry in classes) - longs,
         transfer=sum(heap.centrals[c].transfer_blocks * SIZE_CLASSES[c].block_b for c in CLASSES),
-        free=free_units * UNIT_B + wide + uncarved + sum(e.free_blocks * e.size for e in classes),
+        free=free_units * UNIT_B + longs + uncarved + sum(e.free_blocks * e.size for e in classes),
         purged=(free_units - dirty_units) * UNIT_B,
-        unpurged=dirty_units * UNIT_B + wide,
+        unpurged=dirty_units * UNIT_B + longs,
         mapped=heap.arena.committed * UNIT_B + heap.large.outside_b,
     )
 

@@ -13,8 +13,8 @@ from hakmem.model.size_class import (
     MALLOC_ALIGN_B,
     class_of,
     class_of_aligned,
+    is_long,
     is_power_of_two,
-    is_wide,
 )
 from hakmem.model.span import Pool
 from hakmem.model.stock import Stock
@@ -140,7 +140,7 @@ class Heap:
         # Size 0 finds the bin 0, which is always empty, and so takes the slow path each time.
         is_slow = size_b == 0 or self.threads.takes_slow_path(thread)
         cache = self.threads.cache(thread)
-        if is_wide(c) and (serving := cache.wide.serving(c)) != c:
+        if is_long(c) and (serving := cache.long.serving(c)) != c:
             c, is_slow = serving, True
         entry = cache.bins[c]
         cache.calls[c]["allocations"] += 1
@@ -152,7 +152,7 @@ class Heap:
                 cache.calls[c]["trapped"] += 1
                 self.upkeep.trapped_call(cache)
         else:
-            address, trip = cache.wide.refill(c) if is_wide(c) else cache.refill(c)
+            address, trip = cache.long.refill(c) if is_long(c) else cache.refill(c)
             self.upkeep.after_trip(cache, trip)
         return self._given(address, size_b)
 
@@ -180,7 +180,7 @@ class Heap:
                 cache.calls[c]["trapped"] += 1
                 self.upkeep.trapped_call(cache)
         else:
-            overflow = cache.wide.overflow if is_wide(c) else cache.overflow
+            overflow = cache.long.overflow if is_long(c) else cache.overflow
             self.upkeep.after_trip(cache, overflow(c, address))
 
     def _free_large(self, thread: Thread, address: int) -> None:

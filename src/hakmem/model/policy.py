@@ -89,10 +89,11 @@ class Policy:
     budget_thread_b: int = _mirrors("budget.c", "BUDGET_THREAD", 256 * KIB)
     budget_part: int = _mirrors("budget.c", "BUDGET_PART", 8)
 
-    # Wide bins: how much longer a block may be than what was asked for, and how much more goes where they
-    # hold too much.
-    larger_part: int = _mirrors("wide.c", "LARGER_PART", 2)
-    ease_part: int = _mirrors("wide.c", "EASE_PART", 3)
+    # Bins of long blocks: how much more goes where they hold too much; what part they hold when a block is
+    # missed whose size they lack, and what they may hold then.
+    ease_part: int = _mirrors("long.c", "EASE_PART", 3)
+    full_part: int = _mirrors("long.c", "FULL_PART", 2)
+    more_times: int = _mirrors("long.c", "MORE_TIMES", 2)
 
     # A small block that realloc lets grow by less than one part in so many gets one part in so many more.
     little_part: int = _mirrors("alloc.c", "LITTLE_PART", 8)

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from typing import Final
 
-from hakmem.spec.size_classes import MID_MAX_B, SIZE_CLASSES, TINY_STEP_B, UNIT_B, WIDE_MAX_B
+from hakmem.spec.size_classes import LONG_FIRST, LONGER_PART, SIZE_CLASSES, TINY_STEP_B, UNIT_B, WIDE_MAX_B
 
 _BLOCKS_B: Final = [entry.block_b for entry in SIZE_CLASSES]
 
@@ -18,9 +18,20 @@ def class_of(size_b: int) -> int:
     return bisect_left(_BLOCKS_B, max(size_b, 1))
 
 
-def is_wide(c: int) -> bool:
-    """Whether a block of the class has a slab of its own."""
-    return _BLOCKS_B[c] > MID_MAX_B
+def is_long(c: int) -> bool:
+    """Whether a block of the class is longer than half a unit."""
+    return c >= LONG_FIRST
+
+
+def alignment_of(c: int) -> int:
+    """Bytes; what all blocks of the class are aligned to, since slabs start at units."""
+    return min(_BLOCKS_B[c] & -_BLOCKS_B[c], UNIT_B)
+
+
+def serves(longer: int, c: int) -> bool:
+    """Whether a block of the class `longer` may stand for one of the long class `c`."""
+    as_long = longer >= c and _BLOCKS_B[longer] <= _BLOCKS_B[c] + _BLOCKS_B[c] // LONGER_PART
+    return as_long and alignment_of(longer) >= alignment_of(c)
 
 
 def class_of_aligned(alignment_b: int, size_b: int) -> int | None:

@@ -13,11 +13,11 @@ from enum import IntEnum
 
 from hakmem.model.central import Central, Source
 from hakmem.model.failures import require
+from hakmem.model.long import LongBins
 from hakmem.model.policy import World
-from hakmem.model.size_class import CLASSES, is_wide, round_up
+from hakmem.model.size_class import CLASSES, is_long, round_up
 from hakmem.model.slab import Chain
 from hakmem.model.stock import Stock
-from hakmem.model.wide import WideBins
 from hakmem.spec.size_classes import SIZE_CLASSES, TINY_MAX_B, UNIT_B
 
 Centrals = dict[int, Central]
@@ -182,7 +182,7 @@ class ThreadCache:
         self.trapped = False
         self.watch = Watch()
         self.calls: dict[int, Counter[str]] = {c: Counter() for c in CLASSES}
-        self.wide = WideBins(self)
+        self.long = LongBins(self)
 
     # What calls do.
 
@@ -193,7 +193,7 @@ class ThreadCache:
         trip = Trip.SPARE
         if not entry.spare:
             self._raise_if_warm(c)
-            chain, source = self.centrals[c].get(1 if is_wide(c) else max(entry.limit, 1))
+            chain, source = self.centrals[c].get(1 if is_long(c) else max(entry.limit, 1))
             trip = Trip.TRANSFER if source is Source.TRANSFER else Trip.SLABS
             if not chain:
                 return None, trip
@@ -237,19 +237,19 @@ class ThreadCache:
             self.centrals[c].put(entry.take_spare())
             entry.limit = 0
         self.spare_b = 0
-        self.wide.bytes_b = 0
+        self.long.bytes_b = 0
         self._return_lease()
 
     def tick(self, stamp_ms: int) -> None:
-        """Empties bins without a trip since the last tick, wide ones by half, and halves their limits.
+        """Empties bins without a trip since the last tick, long ones by half, and halves their limits.
 
-        If others need the budget, all but the wide ones.
+        If others need the budget, all but the long ones.
         """
         shrink = self.budget.is_scarce and self.lease_b > self.budget.share_b
         for c, entry in self.bins.items():
             is_idle = not entry.events and (entry.limit or entry.blocks)
-            if is_idle or (entry.limit and shrink and not is_wide(c)):
-                idle = entry.take_cold_half() if is_wide(c) else entry.take_blocks()
+            if is_idle or (entry.limit and shrink and not is_long(c)):
+                idle = entry.take_cold_half() if is_long(c) else entry.take_blocks()
                 self.centrals[c].settle(idle, stamp_ms)
                 self.centrals[c].settle(entry.take_spare(), stamp_ms)
                 half = entry.limit // 2
@@ -311,7 +311,7 @@ class ThreadCache:
     @property
     def capacity_b(self) -> int:
         """Bytes that the bins may hold by their limits."""
-        return sum(entry.limit * SIZE_CLASSES[c].block_b for c, entry in self.bins.items() if not is_wide(c))
+        return sum(entry.limit * SIZE_CLASSES[c].block_b for c, entry in self.bins.items() if not is_long(c))
 
     def limit_most(self, c: int) -> int:
         """The largest limit: `cache_blocks`, less where that exceeds `bin_b`, but a few where allowed."""
@@ -331,7 +331,7 @@ class ThreadCache:
     def _raise_if_warm(self, c: int) -> None:
         """At the bin's first trip and after some more; were it earlier, memory would be carved too early."""
         entry = self.bins[c]
-        if not is_wide(c) and (entry.limit == 0 or entry.events >= self.policy.warm_trips):
+        if not is_long(c) and (entry.limit == 0 or entry.events >= self.policy.warm_trips):
             self._raise_limit(c)
             entry.events = 1
 
@@ -384,7 +384,7 @@ class ThreadCache:
     def check(self) -> None:
         """Raises InvariantError unless every limit is in its range."""
         for c, entry in self.bins.items():
-            is_high = entry.limit > self.limit_most(c) and not is_wide(c)
+            is_high = entry.limit > self.limit_most(c) and not is_long(c)
             require(not is_high, f"class {c}: limit {entry.limit} is too large")
             require(entry.limit > 0 or not entry.blocks, f"class {c}: a bin without a limit")
-        self.wide.check()
+        self.long.check()

@@ -21,7 +21,7 @@ class Upkeep:
     """When the next tick is due, and what it does.
 
     mark_units: in use at the last tick of either kind.
-    wide_units: that threads had in wide bins then, at most.
+    long_units: that threads had in bins of long blocks then, at most.
     ticks, timed_ticks: of either kind; those that the clock made due.
     """
 
@@ -36,7 +36,7 @@ class Upkeep:
         self.centrals = centrals
         self.shard = shard
         self.threads = threads
-        self.mark_units = self.wide_units = 0
+        self.mark_units = self.long_units = 0
         self.next_ms = 0
         self.ticks = 0
         self.timed_ticks = 0
@@ -103,7 +103,7 @@ class Upkeep:
             return
         if cache.watch.ticks_seen:
             cache.tick(stamp_ms)
-            cache.wide.tick()
+            cache.long.tick()
         cache.watch.ticks_seen = self.ticks
 
     def _tick(self, cache: ThreadCache | None) -> None:
@@ -120,7 +120,7 @@ class Upkeep:
             return
         self._collect_idle(cache, LONG_AGO)
         before_ms = max(now_ms - self.settings.purge_delay_ms, 0)
-        self.pool.purge(max(self._retained_units - self.wide_units, 0), before_ms)
+        self.pool.purge(max(self._retained_units - self.long_units, 0), before_ms)
         if self._in_debt:
             if self.pool.ages[0].stamp_ms <= before_ms:
                 self.next_ms = now_ms + 1
@@ -144,7 +144,7 @@ class Upkeep:
             if other.events == other.events_seen:
                 other.give_spares(stamp_ms)
             other.events_seen = other.events
-        self.wide_units = sum(other.wide.bytes_b for other in self.threads) // UNIT_B
+        self.long_units = sum(other.long.bytes_b for other in self.threads) // UNIT_B
         for central in self.centrals.values():
             central.age(stamp_ms, everything=False)
         idle_b = sum(c.idle_blocks * SIZE_CLASSES[c.number].block_b for c in self.centrals.values())

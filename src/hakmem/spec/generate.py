@@ -55,6 +55,8 @@ def header() -> str:
         "HAK_TINY_MAX": size_classes.TINY_MAX_B,
         "HAK_MID_MAX": size_classes.MID_MAX_B,
         "HAK_WIDE_MAX": size_classes.WIDE_MAX_B,
+        "HAK_LONG_FIRST": size_classes.LONG_FIRST,
+        "HAK_LONGER_PART": size_classes.LONGER_PART,
         "HAK_TRANSFER_DEPTH": size_classes.TRANSFER_BATCHES,
         "HAK_CLASSES_PER_DOUBLING": size_classes.CLASSES_PER_DOUBLING,
         "HAK_MID_STEP_SHIFT": size_classes.MID_STEP_SHIFT,

@@ -114,6 +114,12 @@ SIZE_CLASSES: Final[tuple[SizeClass, ...]] = (
 )
 """Every class in the order of its number."""
 
+LONG_FIRST: Final = next(c.number for c in SIZE_CLASSES if c.block_b > UNIT_B // 2)
+"""The first class of long blocks: longer than half a unit. In thread caches they count as free spans do."""
+
+LONGER_PART: Final = 4
+"""Where the own bin is empty, a long block serves that is longer by at most one part in so many."""
+
 MID_STEP_SHIFT: Final = (TINY_MAX_B // CLASSES_PER_DOUBLING).bit_length() - 1
 """Logarithm of the bytes between the smallest mid classes; every mid class is a multiple of them."""
 

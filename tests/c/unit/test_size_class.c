@@ -40,8 +40,9 @@ static void slabs_hold_what_their_class_says(void) {
         size_t bytes = hak_classes[c].units * HAK_UNIT_SIZE;
         CHECK(hak_classes[c].units >= 1 && hak_classes[c].units <= HAK_SLAB_UNITS_MAX);
         CHECK_EQUAL(hak_classes[c].capacity, bytes / hak_classes[c].size);
-        CHECK(hak_class_is_wide(c) ? hak_classes[c].capacity == 1 : hak_classes[c].capacity >= 4);
-        CHECK_EQUAL(hak_class_is_wide(c), hak_classes[c].size > HAK_MID_MAX);
+        CHECK(c >= HAK_WIDE_FIRST ? hak_classes[c].capacity == 1 : hak_classes[c].capacity >= 4);
+        CHECK_EQUAL(c >= HAK_WIDE_FIRST, hak_classes[c].size > HAK_MID_MAX);
+        CHECK_EQUAL(hak_class_is_long(c), hak_classes[c].size > HAK_UNIT_SIZE / 2);
         CHECK(hak_classes[c].batches >= 1 && hak_classes[c].batches <= HAK_TRANSFER_DEPTH);
         CHECK(hak_classes[c].capacity <= UINT16_MAX);
     }

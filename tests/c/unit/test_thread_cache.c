@@ -63,7 +63,7 @@ static void every_class_can_be_taken_and_given_back(void) {
     enum { MANY = 2000 };
     static void *blocks[MANY];
     open_arena();
-    for (unsigned c = 1; c < HAK_WIDE_FIRST; c++) {
+    for (unsigned c = 1; c < HAK_LONG_FIRST; c++) {
         size_t count = c <= HAK_TINY_CLASSES ? MANY : 100;
         for (size_t i = 0; i < count; i++) {
             blocks[i] = allocate(&cache, c);
@@ -79,7 +79,7 @@ static void every_class_can_be_taken_and_given_back(void) {
         CHECK_MOST(hak_cache_blocks(&cache, c), blocks_max);
     }
     hak_cache_flush(&cache);
-    for (unsigned c = 1; c < HAK_WIDE_FIRST; c++) {
+    for (unsigned c = 1; c < HAK_LONG_FIRST; c++) {
         CHECK_EQUAL(hak_cache_blocks(&cache, c), 0);
         hak_central_age(c, true, 0);
         hak_central_age(c, true, 0);
@@ -101,7 +101,7 @@ static void the_budget_holds_whatever_is_freed(void) {
     static void *blocks[MANY];
     open_arena();
     for (int round = 0; round < 4; round++) {
-        for (unsigned c = 1; c < HAK_WIDE_FIRST; c += 3) {
+        for (unsigned c = 1; c < HAK_LONG_FIRST; c += 3) {
             size_t count = (size_t)(4 << 20) / hak_classes[c].size;
             if (count > MANY) count = MANY;
             for (size_t i = 0; i < count; i++) blocks[i] = allocate(&cache, c);
@@ -113,7 +113,7 @@ static void the_budget_holds_whatever_is_freed(void) {
     size_t live = hak_stock_totals().used_units << HAK_UNIT_SHIFT;
     size_t budget = live / 8 > (2 << 20) ? live / 8 : 2 << 20;
     size_t least = 0; /* two blocks and a spare of two, where the budget is used up */
-    for (unsigned c = 1; c < HAK_WIDE_FIRST; c++) least += 4 * hak_classes[c].size;
+    for (unsigned c = 1; c < HAK_LONG_FIRST; c++) least += 4 * hak_classes[c].size;
     CHECK_MOST(cached_bytes(&cache), budget + least);
 }
 

@@ -1,0 +1,110 @@
+#include "long.h"
+
+#include "budget.h"
+#include "options.h"
+
+enum {
+    EASE_PART = 3,    /* who holds too much gives up one part in so many more, so that it lasts */
+    FULL_PART = 2,    /* a block is missed while bins hold one part in so many of what they may: its size is what they lack */
+    MORE_TIMES = 2,   /* then they may hold so many times as much until the next tick */
+};
+
+HAK_NOINLINE unsigned hak_long_serving(const hak_cache_t *cache, unsigned c) {
+    if (HAK_SECURE || cache->bins[c].head != NULL) return c; /* secure: a block's canaries lie where its own class has them */
+    for (unsigned longer = c + 1; longer < HAK_CLASS_COUNT && hak_classes[longer].size <= hak_class_longest(c); longer++) {
+        if (cache->bins[longer].head != NULL && hak_class_serves(longer, c)) return longer;
+    }
+    return c;
+}
+
+static size_t most_now(const hak_cache_t *cache) {
+    size_t unpurged = hak_stock_unpurged_units() << HAK_UNIT_SHIFT;
+    return hak_budget_share_of(hak_min(cache->long_more ? MORE_TIMES * unpurged : unpurged, hak_options.cache_limit));
+}
+
+static size_t bin_bytes(const hak_cache_t *cache, unsigned c) { return (size_t)hak_bin_blocks(&cache->bins[c]) * hak_classes[c].size; }
+
+static size_t all_bytes(const hak_cache_t *cache) {
+    size_t bytes = 0;
+    for (unsigned c = HAK_LONG_FIRST; c < HAK_CLASS_COUNT; c++) bytes += bin_bytes(cache, c);
+    return bytes;
+}
+
+static unsigned richest(const hak_cache_t *cache) {
+    unsigned best = HAK_LONG_FIRST;
+    for (unsigned c = HAK_LONG_FIRST + 1; c < HAK_CLASS_COUNT; c++) {
+        if (bin_bytes(cache, c) >= bin_bytes(cache, best)) best = c;
+    }
+    return best;
+}
+
+/* The cold halves of the richest bins go. */
+static HAK_NOINLINE hak_trip_t give_down_to(hak_cache_t *cache, size_t bytes) {
+    hak_trip_t trip = HAK_TRIP_SPARE;
+    while (all_bytes(cache) > bytes) trip = hak_max(trip, hak_cache_give_half(cache, richest(cache)));
+    return trip;
+}
+
+/* Bins that hold a block, or had a trip since the last tick. */
+static bool in_use(const hak_bin_t *bin) { return bin->head != NULL || bin->events != 0; }
+
+/* Room for as many blocks of each class in use as `bytes` suffice for, and of the shortest for one more. */
+static void share_out(hak_cache_t *cache, size_t bytes) {
+    size_t one_of_each = 0;
+    for (unsigned c = HAK_LONG_FIRST; c < HAK_CLASS_COUNT; c++) one_of_each += in_use(&cache->bins[c]) ? hak_classes[c].size : 0;
+    size_t each = one_of_each != 0 ? bytes / one_of_each : 0, left = bytes - each * one_of_each;
+    for (unsigned c = HAK_LONG_FIRST; c < HAK_CLASS_COUNT; c++) {
+        hak_bin_t *bin = &cache->bins[c];
+        size_t blocks = hak_bin_blocks(bin), more = 0;
+        if (in_use(bin)) {
+            more = left >= hak_classes[c].size;
+            left -= more * hak_classes[c].size;
+            more += each;
+        }
+        bin->limit = (uint16_t)hak_min(blocks + more, UINT16_MAX);
+        bin->room = (int32_t)(bin->limit - blocks);
+    }
+}
+
+/* Counts what the bins hold, gives up what is too much, and shares out what is left; bins that hold nothing have no room. */
+static hak_trip_t settle(hak_cache_t *cache) {
+    size_t held = all_bytes(cache), most = most_now(cache);
+    hak_trip_t trip = HAK_TRIP_SPARE;
+    if (HAK_UNLIKELY(held > most)) {
+        trip = give_down_to(cache, most - most / EASE_PART);
+        held = all_bytes(cache);
+    }
+    share_out(cache, held != 0 ? most - held : 0);
+    hak_store_relaxed(&cache->long_bytes, held);
+    return trip;
+}
+
+void hak_long_tick(hak_cache_t *cache) {
+    cache->long_more = false;
+    settle(cache);
+}
+
+HAK_NOINLINE void *hak_long_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
+    hak_bin_t *bin = &cache->bins[c];
+    if (!cache->long_more) cache->long_more = all_bytes(cache) > most_now(cache) / FULL_PART;
+    hak_cache_look_at_empty(bin);
+    hak_cache_note(cache, bin);
+    hak_chain_t chain = hak_cache_from_central(cache, c, 1, trip);
+    if (chain.count == 0) return NULL;
+    bin->head = hak_next(chain.head);
+    bin->room -= (int32_t)chain.count - 1;
+    if (bin->room < 0) *trip = hak_max(*trip, settle(cache));
+    return chain.head;
+}
+
+HAK_NOINLINE hak_trip_t hak_long_overflow(hak_cache_t *cache, unsigned c, void *block) {
+    hak_bin_t *bin = &cache->bins[c];
+    hak_cache_note(cache, bin);
+    hak_set_next(block, bin->head);
+    bin->head = block;
+    bin->room--;
+    hak_cache_look_at_full(cache, c);
+    hak_trip_t trip = settle(cache);
+    hak_call(cache, c, trip == HAK_TRIP_SPARE ? HAK_CALL_free_spare : HAK_CALL_free_flush);
+    return trip;
+}
