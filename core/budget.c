@@ -14,6 +14,8 @@ static struct {
     _Atomic size_t leased_bytes;
     _Atomic size_t idle_bytes; /* as of the last tick */
     _Atomic uint32_t sharers;
+    _Atomic uint32_t holders; /* caches that hold long blocks, */
+    _Atomic size_t long_bytes; /* and how much they all hold */
 } budget HAK_ALIGNED(64);
 
 void hak_budget_set_sharers(uint32_t threads) { hak_store_relaxed(&budget.sharers, threads); }
@@ -26,9 +28,21 @@ static size_t budget_bytes(void) {
     return hak_min(hak_options.cache_limit, hak_max(live / BUDGET_PART, least));
 }
 
-size_t hak_budget_share_of(size_t total) { return total / hak_max(1, hak_load_relaxed(&budget.sharers)); }
+void hak_budget_note_long(size_t before, size_t now) {
+    if (before == now) return;
+    if (before == 0) hak_add_relaxed(&budget.holders, 1);
+    if (now == 0) hak_sub_relaxed(&budget.holders, 1);
+    hak_add_relaxed(&budget.long_bytes, now - before);
+}
 
-size_t hak_budget_even_share(void) { return hak_budget_share_of(budget_bytes()); }
+size_t hak_budget_long_part(size_t total, size_t held) {
+    size_t others = hak_load_relaxed(&budget.long_bytes) - held;
+    return hak_max(total / hak_max(1, hak_load_relaxed(&budget.holders)), total - hak_min(total, others));
+}
+
+static size_t share_of(size_t total) { return total / hak_max(1, hak_load_relaxed(&budget.sharers)); }
+
+size_t hak_budget_even_share(void) { return share_of(budget_bytes()); }
 
 bool hak_budget_lease(size_t held, size_t more) {
     size_t total = budget_bytes(), sharers = hak_max(1, hak_load_relaxed(&budget.sharers));
@@ -45,5 +59,5 @@ void hak_budget_return(size_t bytes) { hak_sub_relaxed(&budget.leased_bytes, byt
 
 bool hak_budget_wants_back(size_t held, size_t margin) {
     size_t total = budget_bytes();
-    return hak_load_relaxed(&budget.leased_bytes) + margin > total && held > hak_budget_share_of(total);
+    return hak_load_relaxed(&budget.leased_bytes) + margin > total && held > share_of(total);
 }

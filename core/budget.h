@@ -16,8 +16,11 @@ void hak_budget_set_idle(size_t bytes);
 
 /* Bytes. */
 size_t hak_budget_even_share(void);
-/* The part of `total` that one thread gets. */
-size_t hak_budget_share_of(size_t total);
+
+/* Long blocks, which the budget does not count: what a cache holds of them has changed. */
+void hak_budget_note_long(size_t before, size_t now);
+/* What a cache that has `held` may hold if all may hold `total` bytes: what the others leave, and an even part at least. */
+size_t hak_budget_long_part(size_t total, size_t held);
 
 /* Leases `more` bytes to a cache that has `held`; false if the budget does not allow it. */
 bool hak_budget_lease(size_t held, size_t more);

@@ -19,7 +19,8 @@ HAK_NOINLINE unsigned hak_long_serving(const hak_cache_t *cache, unsigned c) {
 
 static size_t most_now(const hak_cache_t *cache) {
     size_t unpurged = hak_stock_unpurged_units() << HAK_UNIT_SHIFT;
-    return hak_budget_share_of(hak_min(cache->long_more ? MORE_TIMES * unpurged : unpurged, hak_options.cache_limit));
+    size_t most = hak_min(cache->long_more ? MORE_TIMES * unpurged : unpurged, hak_options.cache_limit);
+    return hak_budget_long_part(most, hak_load_relaxed(&cache->long_bytes));
 }
 
 static size_t bin_bytes(const hak_cache_t *cache, unsigned c) { return (size_t)hak_bin_blocks(&cache->bins[c]) * hak_classes[c].size; }
@@ -68,14 +69,16 @@ static void share_out(hak_cache_t *cache, size_t bytes) {
 
 /* Counts what the bins hold, gives up what is too much, and shares out what is left; bins that hold nothing have no room. */
 static hak_trip_t settle(hak_cache_t *cache) {
-    size_t held = all_bytes(cache), most = most_now(cache);
+    size_t held = all_bytes(cache);
     hak_trip_t trip = HAK_TRIP_SPARE;
+    hak_cache_set_long(cache, held);
+    size_t most = most_now(cache);
     if (HAK_UNLIKELY(held > most)) {
         trip = give_down_to(cache, most - most / EASE_PART);
         held = all_bytes(cache);
+        hak_cache_set_long(cache, held);
     }
     share_out(cache, held != 0 ? most - held : 0);
-    hak_store_relaxed(&cache->long_bytes, held);
     return trip;
 }
 

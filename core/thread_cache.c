@@ -244,6 +244,11 @@ static uint32_t spare_blocks(hak_cache_t *cache, unsigned c) {
     return hak_load_relaxed(&cache->spares[c]) != NULL ? hak_load_relaxed(&cache->spare_counts[c]) : 0;
 }
 
+void hak_cache_set_long(hak_cache_t *cache, size_t bytes) {
+    hak_budget_note_long(hak_load_relaxed(&cache->long_bytes), bytes);
+    hak_store_relaxed(&cache->long_bytes, bytes);
+}
+
 void hak_cache_flush(hak_cache_t *cache) {
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         hak_bin_t *bin = &cache->bins[c];
@@ -254,7 +259,7 @@ void hak_cache_flush(hak_cache_t *cache) {
         set_limit(cache, c, 0);
     }
     cache->spare_bytes = 0;
-    hak_store_relaxed(&cache->long_bytes, 0);
+    hak_cache_set_long(cache, 0);
     return_lease(cache);
 }
 
@@ -301,7 +306,7 @@ void hak_cache_abandon(hak_cache_t *cache) {
         set_limit(cache, c, 0);
     }
     cache->spare_bytes = 0;
-    hak_store_relaxed(&cache->long_bytes, 0);
+    hak_cache_set_long(cache, 0);
     return_lease(cache);
 }
 

@@ -101,6 +101,8 @@ hak_trip_t hak_cache_give_half(hak_cache_t *cache, unsigned c);
 
 /* Gives everything to the central store, and the lease back. */
 void hak_cache_flush(hak_cache_t *cache);
+/* Bins of long blocks were counted and hold so many bytes. */
+void hak_cache_set_long(hak_cache_t *cache, size_t bytes);
 /* Empties bins that had no trip since the last tick, long ones by half, and halves their limits; gives back lease beyond its
  * share. */
 void hak_cache_tick(hak_cache_t *cache, uint64_t stamp_ms);

@@ -208,8 +208,9 @@ def most_long_b(heap: Heap, threads: int) -> int:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_bins_of_long_blocks_hold_an_even_part_of_what_may_stay_unpurged(heap: Heap, threads: int) -> None:
-    for thread in range(threads):
-        cache_of(heap, thread)
+    for thread in range(1, threads):
+        release(heap, thread, allocate(heap, thread, 80, 7 * UNIT_B))  # each all that it may
+    cache_of(heap, threads)  # holds none
     sizes_b = [units * UNIT_B for units in range(3, 17) for _ in range(8)]
     blocks = [heap.malloc(0, size_b) for size_b in sizes_b]
     held = []

@@ -56,6 +56,13 @@ class LongBins:
         self.cache.calls[c]["free_flush" if trip else "free_spare"] += 1
         return trip
 
+    def note(self, bytes_b: int) -> None:
+        """They were counted and hold so many bytes."""
+        budget = self.cache.budget
+        budget.holders += (bytes_b != 0) - (self.bytes_b != 0)
+        budget.long_b += bytes_b - self.bytes_b
+        self.bytes_b = bytes_b
+
     def tick(self) -> None:
         """Counts what the bins hold and shares out anew what they may."""
         self.has_more = False
@@ -73,17 +80,18 @@ class LongBins:
     def _most_now_b(self) -> int:
         budget = self.cache.budget
         most_b = budget.stock.unpurged_units * UNIT_B * (self.policy.more_times if self.has_more else 1)
-        return budget.share_of_b(min(most_b, self.cache.settings.cache_limit))
+        return budget.long_part_b(min(most_b, self.cache.settings.cache_limit), self.bytes_b)
 
     def _settle(self) -> "Trip":
         """Counts, gives up what is too much, and shares out what is left."""
         trip = self.cache.no_trip
+        self.note(self.held_b)
         self.most_b = self._most_now_b
         if self.held_b > self.most_b:
             while self.held_b > self.most_b - self.most_b // self.policy.ease_part:
                 richest = max(self.classes, key=lambda c: (self._bin_b(c), c))
                 trip = max(trip, self.cache.give_half(richest))
-        self.bytes_b = self.held_b
+        self.note(self.held_b)
         self._share_out(self.most_b - self.held_b if self.held_b else 0)
         return trip
 

@@ -38,6 +38,7 @@ class Budget:
     leased_b: bytes given out.
     idle_b: bytes of spans in use that were no live blocks at the last tick.
     sharers: caches of living threads.
+    holders, long_b: those that hold long blocks, and how many bytes of them.
     """
 
     def __init__(self, world: World, stock: Stock) -> None:
@@ -47,6 +48,7 @@ class Budget:
         self.leased_b = 0
         self.idle_b = 0
         self.sharers = 0
+        self.holders = self.long_b = 0
 
     @property
     def total_b(self) -> int:
@@ -63,11 +65,11 @@ class Budget:
     @property
     def share_b(self) -> int:
         """An even share. Leases are first come, first served, and may exceed it while there is enough."""
-        return self.share_of_b(self.total_b)
+        return self.total_b // max(self.sharers, 1)
 
-    def share_of_b(self, total_b: int) -> int:
-        """The part of a total that one thread gets."""
-        return total_b // max(self.sharers, 1)
+    def long_part_b(self, total_b: int, held_b: int) -> int:
+        """What a cache that has `held_b` of long blocks may hold if all may hold `total_b`."""
+        return max(total_b // max(self.holders, 1), total_b - min(total_b, self.long_b - held_b))
 
     def limit_b(self, lease_b: int) -> int:
         """What all leases together may be for one to be given out that makes a cache's `lease_b`."""
@@ -237,7 +239,7 @@ class ThreadCache:
             self.centrals[c].put(entry.take_spare())
             entry.limit = 0
         self.spare_b = 0
-        self.long.bytes_b = 0
+        self.long.note(0)
         self._return_lease()
 
     def tick(self, stamp_ms: int) -> None:

@@ -9,7 +9,6 @@ static hak_cache_t cache;
 static void open_arena(void) {
     hak_options_read();
     CHECK(hak_arena_open((size_t)1 << 40, HAK_HUGE_SYSTEM));
-    hak_budget_set_sharers(1);
 }
 
 static void *allocate(unsigned c) {
@@ -57,9 +56,9 @@ static void threads_share_what_may_stay(void) {
     enum { MANY = 300 };
     void *blocks[MANY];
     open_arena();
-    for (uint32_t sharers = 1; sharers <= 4; sharers *= 4) {
-        hak_budget_set_sharers(sharers);
-        size_t most = hak_options.retain / sharers, peak = 0;
+    hak_budget_set_sharers(100); /* who holds none has no part */
+    for (size_t holders = 1; holders <= 4; holders++) {
+        size_t most = hak_options.retain / holders, peak = 0;
         for (size_t i = 0; i < MANY; i++) {
             blocks[i] = allocate(HAK_LONG_FIRST + (unsigned)(i * 5 % (HAK_CLASS_COUNT - HAK_LONG_FIRST)));
             CHECK(blocks[i] != NULL);
@@ -74,7 +73,13 @@ static void threads_share_what_may_stay(void) {
             peak = hak_max(peak, now);
         }
         CHECK(peak > most / 2);
+        hak_budget_note_long(0, hak_options.retain); /* another that leaves nothing */
     }
+    hak_cache_flush(&cache);
+    CHECK_EQUAL(hak_budget_long_part(100, 0), 25);
+    hak_budget_note_long(4 * hak_options.retain, 4); /* as if they gave all but a byte each */
+    CHECK_EQUAL(hak_budget_long_part(100, 0), 96);
+    CHECK_EQUAL(hak_budget_long_part(100, 1), 97);
 }
 
 static void a_block_that_is_longer_by_a_quarter_serves_but_no_longer_one(void) {
