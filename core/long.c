@@ -7,7 +7,11 @@ enum {
     EASE_PART = 3,    /* who holds too much gives up one part in so many more, so that it lasts */
     FULL_PART = 2,    /* a block is missed while bins hold one part in so many of what they may: its size is what they lack */
     MORE_TIMES = 2,   /* then they may hold so many times as much until the next tick */
+    ROOM_LEAST = 8,              /* blocks by which a bin may grow before it is looked at again; what it holds, if that is more */
+    UNASKED_BYTES = 512 * 1024,  /* what a bin may hold of which the thread asks for no blocks */
 };
+
+_Static_assert(HAK_CLASS_COUNT - HAK_LONG_FIRST <= 32, "long_asked has a bit for each long class");
 
 HAK_NOINLINE unsigned hak_long_serving(const hak_cache_t *cache, unsigned c) {
     if (HAK_SECURE || cache->bins[c].head != NULL) return c; /* secure: a block's canaries lie where its own class has them */
@@ -46,24 +50,42 @@ static HAK_NOINLINE hak_trip_t give_down_to(hak_cache_t *cache, size_t bytes) {
     return trip;
 }
 
-/* Bins that hold a block, or had a trip since the last tick. */
-static bool in_use(const hak_bin_t *bin) { return bin->head != NULL || bin->events != 0; }
+static uint32_t bit_of(unsigned c) { return 1u << (c - HAK_LONG_FIRST); }
+static bool is_asked(const hak_cache_t *cache, unsigned c) { return ((cache->long_asked[0] | cache->long_asked[1]) & bit_of(c)) != 0; }
 
-/* Room for as many blocks of each class in use as `bytes` suffice for, and of the shortest for one more. */
+static size_t room_most(const hak_bin_t *bin) { return hak_max(ROOM_LEAST, hak_bin_blocks(bin)); }
+
+/* A class of which nobody asks for blocks: what other threads allocate and this one frees should be theirs soon. */
+static size_t room_unasked(const hak_cache_t *cache, unsigned c, size_t bytes) {
+    size_t held = bin_bytes(cache, c), may = held < UNASKED_BYTES && cache->bins[c].events != 0 ? UNASKED_BYTES - held : 0;
+    return hak_min(hak_min(may, bytes) / hak_classes[c].size, room_most(&cache->bins[c]));
+}
+
+static void set_room(hak_bin_t *bin, size_t room) {
+    uint32_t blocks = hak_bin_blocks(bin);
+    bin->limit = (uint16_t)hak_min(blocks + room, UINT16_MAX);
+    bin->room = (int32_t)(bin->limit - blocks);
+}
+
+/* Room for as many blocks of each class that is asked for as `bytes` suffice for, and of the shortest for one more. */
 static void share_out(hak_cache_t *cache, size_t bytes) {
     size_t one_of_each = 0;
-    for (unsigned c = HAK_LONG_FIRST; c < HAK_CLASS_COUNT; c++) one_of_each += in_use(&cache->bins[c]) ? hak_classes[c].size : 0;
-    size_t each = one_of_each != 0 ? bytes / one_of_each : 0, left = bytes - each * one_of_each;
     for (unsigned c = HAK_LONG_FIRST; c < HAK_CLASS_COUNT; c++) {
-        hak_bin_t *bin = &cache->bins[c];
-        size_t blocks = hak_bin_blocks(bin), more = 0;
-        if (in_use(bin)) {
-            more = left >= hak_classes[c].size;
-            left -= more * hak_classes[c].size;
-            more += each;
+        if (is_asked(cache, c)) {
+            one_of_each += hak_classes[c].size;
+        } else {
+            size_t room = room_unasked(cache, c, bytes);
+            bytes -= room * hak_classes[c].size;
+            set_room(&cache->bins[c], room);
         }
-        bin->limit = (uint16_t)hak_min(blocks + more, UINT16_MAX);
-        bin->room = (int32_t)(bin->limit - blocks);
+    }
+    if (one_of_each == 0) return;
+    size_t each = bytes / one_of_each, left = bytes - each * one_of_each;
+    for (unsigned c = HAK_LONG_FIRST; c < HAK_CLASS_COUNT; c++) {
+        if (!is_asked(cache, c)) continue;
+        size_t one = left >= hak_classes[c].size;
+        left -= one * hak_classes[c].size;
+        set_room(&cache->bins[c], hak_min(each + one, room_most(&cache->bins[c])));
     }
 }
 
@@ -84,12 +106,15 @@ static hak_trip_t settle(hak_cache_t *cache) {
 
 void hak_long_tick(hak_cache_t *cache) {
     cache->long_more = false;
+    cache->long_asked[1] = cache->long_asked[0];
+    cache->long_asked[0] = 0;
     settle(cache);
 }
 
 HAK_NOINLINE void *hak_long_refill(hak_cache_t *cache, unsigned c, hak_trip_t *trip) {
     hak_bin_t *bin = &cache->bins[c];
     if (!cache->long_more) cache->long_more = all_bytes(cache) > most_now(cache) / FULL_PART;
+    cache->long_asked[0] |= bit_of(c);
     hak_cache_look_at_empty(bin);
     hak_cache_note(cache, bin);
     hak_chain_t chain = hak_cache_from_central(cache, c, 1, trip);
@@ -107,7 +132,9 @@ HAK_NOINLINE hak_trip_t hak_long_overflow(hak_cache_t *cache, unsigned c, void *
     bin->head = block;
     bin->room--;
     hak_cache_look_at_full(cache, c);
-    hak_trip_t trip = settle(cache);
+    hak_trip_t trip = HAK_TRIP_SPARE;
+    if (!is_asked(cache, c) && bin_bytes(cache, c) > UNASKED_BYTES) trip = hak_cache_give_half(cache, c);
+    trip = hak_max(trip, settle(cache));
     hak_call(cache, c, trip == HAK_TRIP_SPARE ? HAK_CALL_free_spare : HAK_CALL_free_flush);
     return trip;
 }

@@ -41,6 +41,7 @@ typedef struct hak_cache {
     size_t capacity_bytes; /* what the bins may hold by their limits */
     _Atomic size_t long_bytes; /* what bins of long blocks held when they were last counted: long.h; others read it at ticks */
     bool long_more;        /* until the next tick they may hold more: long.h */
+    uint32_t long_asked[2]; /* long classes of which a block was missed: since the last tick, and before; a bit for each */
     size_t spare_bytes;    /* what the spares hold, or less if others took some since the last tick */
     size_t lease_bytes;    /* its part of the budget */
     _Atomic uint32_t events; /* trips to the central store, for others to see whether the thread is idle */

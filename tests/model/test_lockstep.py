@@ -449,15 +449,17 @@ def run_small(both: LockStep, operations: int) -> None:
         ("budget_part", 7, run_small),
         ("lease_b", 1 << 17, run_small),
         ("ease_part", 2, run_long),
-        ("full_part", 3, run_long),
-        ("more_times", 3, run_long),
+        ("full_part", 8, run_long),
+        ("more_times", 4, run_long),
+        ("room_least", 4, run_long),
+        ("unasked_b", 1 << 18, run_long),
     ],
 )
 def test_a_change_of_one_number_of_what_caches_may_hold_is_noticed(
     name: str, value: int, run: Callable[[LockStep, int], None], cores: dict[str, CoreProcess]
 ) -> None:
     changes: dict[str, Any] = {name: value}
-    both = LockStep(cores["release"], Settings(retain=4 * MIB), replace(RELEASE, **changes))
+    both = LockStep(cores["release"], Settings(retain=2 * MIB), replace(RELEASE, **changes))
     with pytest.raises(MismatchError):
         run(both, 800)
     cores["release"].close()

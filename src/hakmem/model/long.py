@@ -23,6 +23,7 @@ class LongBins:
     bytes_b: what they held when they were last counted.
     most_b: what they could hold then.
     has_more: until the next tick they may hold more.
+    asked, asked_before: classes of which a block was missed, since the last tick and before.
     """
 
     def __init__(self, cache: "ThreadCache") -> None:
@@ -31,6 +32,8 @@ class LongBins:
         self.classes = [c for c in CLASSES if is_long(c)]
         self.bytes_b = self.most_b = 0
         self.has_more = False
+        self.asked: set[int] = set()
+        self.asked_before: set[int] = set()
 
     def serving(self, c: int) -> int:
         """The class whose bin serves a long class: its own, or the first above it with a block that may."""
@@ -41,6 +44,7 @@ class LongBins:
         """A block from beyond the cache."""
         if not self.has_more:
             self.has_more = self.held_b > self._most_now_b // self.policy.full_part
+        self.asked.add(c)
         block, trip = self.cache.refill(c)
         entry = self.cache.bins[c]
         if len(entry.blocks) > entry.limit and block is not None:
@@ -52,7 +56,10 @@ class LongBins:
         entry = self.cache.bins[c]
         self.cache.note_event(entry)
         entry.blocks.insert(0, address)
-        trip = self._settle()
+        trip = self.cache.no_trip
+        if not self._is_asked(c) and self._bin_b(c) > self.policy.unasked_b:
+            trip = self.cache.give_half(c)
+        trip = max(trip, self._settle())
         self.cache.calls[c]["free_flush" if trip else "free_spare"] += 1
         return trip
 
@@ -66,6 +73,7 @@ class LongBins:
     def tick(self) -> None:
         """Counts what the bins hold and shares out anew what they may."""
         self.has_more = False
+        self.asked, self.asked_before = set(), self.asked
         self._settle()
 
     @property
@@ -96,18 +104,31 @@ class LongBins:
         return trip
 
     def _share_out(self, left_b: int) -> None:
-        """Room for as many blocks of each class in use as are left, and of the shortest for one more."""
-        bins = self.cache.bins
-        in_use = [c for c in self.classes if bins[c].blocks or bins[c].events]
-        one_of_each_b = sum(SIZE_CLASSES[c].block_b for c in in_use)
-        each, left_b = divmod(left_b, one_of_each_b) if in_use else (0, 0)
+        """Room for so many blocks of each class that is asked for, and of the shortest for one more."""
         for c in self.classes:
-            more = 0
-            if c in in_use:
-                one = left_b >= SIZE_CLASSES[c].block_b
-                left_b -= one * SIZE_CLASSES[c].block_b
-                more = each + one
-            bins[c].limit = min(len(bins[c].blocks) + more, LIMIT_MAX)
+            if not self._is_asked(c):
+                room = self._room_unasked(c, left_b)
+                left_b -= room * SIZE_CLASSES[c].block_b
+                self._set_room(c, room)
+        asked = [c for c in self.classes if self._is_asked(c)]
+        each, left_b = divmod(left_b, sum(SIZE_CLASSES[c].block_b for c in asked)) if asked else (0, 0)
+        for c in asked:
+            one = left_b >= SIZE_CLASSES[c].block_b
+            left_b -= one * SIZE_CLASSES[c].block_b
+            self._set_room(c, min(each + one, self._room_most(c)))
+
+    def _is_asked(self, c: int) -> bool:
+        return c in self.asked or c in self.asked_before
+
+    def _room_most(self, c: int) -> int:
+        return max(self.policy.room_least, len(self.cache.bins[c].blocks))
+
+    def _room_unasked(self, c: int, left_b: int) -> int:
+        may_b = max(self.policy.unasked_b - self._bin_b(c), 0) if self.cache.bins[c].events else 0
+        return min(min(may_b, left_b) // SIZE_CLASSES[c].block_b, self._room_most(c))
+
+    def _set_room(self, c: int, room: int) -> None:
+        self.cache.bins[c].limit = min(len(self.cache.bins[c].blocks) + room, LIMIT_MAX)
 
     def check(self) -> None:
         """Raises InvariantError if bins hold, or have room for, more than when they were counted."""

@@ -94,6 +94,10 @@ class Policy:
     ease_part: int = _mirrors("long.c", "EASE_PART", 3)
     full_part: int = _mirrors("long.c", "FULL_PART", 2)
     more_times: int = _mirrors("long.c", "MORE_TIMES", 2)
+    # Blocks that one may grow by before it is looked at, if it does not hold more; and what one may hold of
+    # which nobody asks for blocks.
+    room_least: int = _mirrors("long.c", "ROOM_LEAST", 8)
+    unasked_b: int = _mirrors("long.c", "UNASKED_BYTES", 512 * KIB)
 
     # A small block that realloc lets grow by less than one part in so many gets one part in so many more.
     little_part: int = _mirrors("alloc.c", "LITTLE_PART", 8)
