@@ -388,7 +388,7 @@ void *hak_alloc_zero(size_t count, size_t size) {
     }
     bool zero;
     void *block = HAK_SECURE ? checked_large(bytes, 1, &zero) : given(large_alloc(bytes, 1, &zero));
-    if (block != NULL && !zero) memset(block, 0, bytes);
+    if (block != NULL && !zero) hak_large_clear(block, bytes);
     return block;
 }
 

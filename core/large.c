@@ -1,5 +1,7 @@
 #include "large.h"
 
+#include <string.h>
+
 #include "counters.h"
 #include "diag.h"
 #include "options.h"
@@ -111,6 +113,16 @@ void *hak_large_alloc(size_t size, size_t alignment, bool *zero) {
     hak_count(HAK_COUNTER_large_allocs, 1);
     if (!*zero) hak_count(HAK_COUNTER_large_reuses, 1);
     return hak_unit_address(unit);
+}
+
+void hak_large_clear(void *block, size_t size) {
+    size_t unit = hak_unit_of(block), end = unit + units_of(size) - HAK_LARGE_GUARD_UNITS, units;
+    for (; unit < end; unit += units) {
+        bool dirty;
+        units = hak_dirty_run(unit, end - unit, &dirty);
+        char *from = hak_unit_address(unit);
+        if (dirty) memset(from, 0, hak_min(units << HAK_UNIT_SHIFT, (size_t)((char *)block + size - from)));
+    }
 }
 
 /* Memory of a very large block is due at once, but for a program that made another of late: its temporaries follow each

@@ -11,6 +11,8 @@ enum { HAK_LARGE_GUARD_UNITS = HAK_SECURE ? 1 : 0 };
 
 /* NULL if there is no memory. `alignment` is a power of two. *zero: every byte is zero. */
 void *hak_large_alloc(size_t size, size_t alignment, bool *zero);
+/* Zeroes what may not be zero of the first `size` bytes of a block that is new. */
+void hak_large_clear(void *block, size_t size);
 /* `unit` is the first unit of a live large block. */
 void hak_large_free(size_t unit);
 static inline size_t hak_large_size(size_t unit) {

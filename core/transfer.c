@@ -6,8 +6,7 @@ enum {
 };
 
 typedef struct shelf {
-    _Atomic uint16_t count; /* written under the shard's lock; others read it as a hint */
-    uint16_t low;           /* the fewest batches since the last drop: so many were not needed */
+    uint16_t low; /* the fewest batches since the last drop: so many were not needed */
     _Atomic uint32_t lock_waits;
     void *batches[HAK_TRANSFER_DEPTH];
     _Atomic uint64_t blocks, hits, hit_blocks, puts, put_blocks, full, full_blocks; /* hak_transfer_figures_t */
@@ -17,6 +16,8 @@ _Static_assert(sizeof(shelf_t) == 3 * HAK_CACHE_LINE, "three lines, with a depth
 typedef struct shard {
     hak_lock_t lock;
     _Atomic size_t bytes; /* of its batches; written under the lock, others read it as a hint */
+    /* Batches on each shelf, likewise. They lie together: most looks find none, and need no line of the shelf for it. */
+    _Atomic uint16_t counts[HAK_CLASS_COUNT] HAK_ALIGNED(64);
     shelf_t shelves[HAK_CLASS_COUNT];
 } HAK_ALIGNED(64) shard_t;
 
@@ -36,10 +37,15 @@ static void subtract_bytes(uint32_t shard, unsigned c, uint64_t blocks) {
     hak_store_relaxed(&shards[shard].bytes, hak_load_relaxed(&shards[shard].bytes) - blocks * hak_classes[c].size);
 }
 
+static uint32_t batches_in(uint32_t shard, unsigned c) { return hak_load_relaxed(&shards[shard].counts[c]); }
+
+static void set_batches(uint32_t shard, unsigned c, uint32_t count) {
+    hak_store_relaxed(&shards[shard].counts[c], (uint16_t)count);
+}
+
 static bool has_room(uint32_t shard, unsigned c, uint32_t blocks) {
     size_t bytes = hak_load_relaxed(&shards[shard].bytes) + blocks * (size_t)hak_classes[c].size;
-    return hak_load_relaxed(&shards[shard].shelves[c].count) < hak_classes[c].batches &&
-           bytes <= hak_load_relaxed(&shard_bytes);
+    return batches_in(shard, c) < hak_classes[c].batches && bytes <= hak_load_relaxed(&shard_bytes);
 }
 
 static shelf_t *enter_shard(uint32_t shard, unsigned c, hak_lock_use_t use) {
@@ -53,19 +59,19 @@ static shelf_t *enter_shard(uint32_t shard, unsigned c, hak_lock_use_t use) {
 static void leave_shard(uint32_t shard) { hak_unlock(&shards[shard].lock); }
 
 /* Relaxed: a hint; who acts on it looks again under the lock. */
-static bool seems_empty(uint32_t shard, unsigned c) { return hak_load_relaxed(&shards[shard].shelves[c].count) == 0; }
+static bool seems_empty(uint32_t shard, unsigned c) { return batches_in(shard, c) == 0; }
 
 static hak_chain_t take_from(uint32_t shard, unsigned c, hak_lock_use_t use) {
     hak_chain_t chain = {NULL, 0};
     if (seems_empty(shard, c)) return chain;
     hak_preempt(HAK_AT_READ);
     shelf_t *shelf = enter_shard(shard, c, use);
-    uint32_t count = hak_load_relaxed(&shelf->count);
+    uint32_t count = batches_in(shard, c);
     hak_tally_swap(HAK_SWAP_shelf_hint, count != 0);
     if (count != 0) {
         void *head = shelf->batches[--count];
         chain = (hak_chain_t){head, hak_batch_take_count(head)};
-        hak_store_relaxed(&shelf->count, (uint16_t)count);
+        set_batches(shard, c, count);
         if (count < shelf->low) shelf->low = (uint16_t)count;
         subtract_bytes(shard, c, chain.count);
         hak_figure_add(&shelf->blocks, 0 - (uint64_t)chain.count);
@@ -104,12 +110,12 @@ bool hak_transfer_put(unsigned c, hak_chain_t chain) {
     uint32_t own = hak_shard_own(), shard = shard_with_room(own, c, chain.count);
     hak_preempt(HAK_AT_READ);
     shelf_t *shelf = enter_shard(shard, c, shard == own ? HAK_LOCK_shard_put : HAK_LOCK_shard_spill);
-    uint32_t count = hak_load_relaxed(&shelf->count);
+    uint32_t count = batches_in(shard, c);
     bool fits = has_room(shard, c, chain.count);
     if (fits) {
         hak_batch_set_count(chain.head, chain.count);
         shelf->batches[count] = chain.head;
-        hak_store_relaxed(&shelf->count, (uint16_t)(count + 1));
+        set_batches(shard, c, count + 1);
         add_bytes(shard, c, chain.count);
         hak_figure_add(&shelf->blocks, chain.count);
         hak_figure_add(&shelf->puts, 1);
@@ -125,14 +131,14 @@ bool hak_transfer_put(unsigned c, hak_chain_t chain) {
 uint32_t hak_transfer_drop(uint32_t shard, unsigned c, bool all, void *idle[HAK_TRANSFER_DEPTH]) {
     if (seems_empty(shard, c)) return 0;
     shelf_t *shelf = enter_shard(shard, c, HAK_LOCK_shard_age);
-    uint32_t count = hak_load_relaxed(&shelf->count), dropped = all ? count : shelf->low;
+    uint32_t count = batches_in(shard, c), dropped = all ? count : shelf->low;
     for (uint32_t i = 0; i < dropped; i++) {
         idle[i] = shelf->batches[i];
         subtract_bytes(shard, c, hak_batch_count(idle[i]));
         hak_figure_add(&shelf->blocks, 0 - (uint64_t)hak_batch_count(idle[i]));
     }
     for (uint32_t i = dropped; i < count; i++) shelf->batches[i - dropped] = shelf->batches[i];
-    hak_store_relaxed(&shelf->count, (uint16_t)(count - dropped));
+    set_batches(shard, c, count - dropped);
     shelf->low = (uint16_t)(count - dropped);
     leave_shard(shard);
     return dropped;
@@ -141,7 +147,7 @@ uint32_t hak_transfer_drop(uint32_t shard, unsigned c, bool all, void *idle[HAK_
 void hak_transfer_visit(unsigned c, void (*visit)(void *, void *), void *context) {
     for (uint32_t shard = 0; shard < hak_shard_count(); shard++) {
         shelf_t *shelf = enter_shard(shard, c, HAK_LOCK_shard_look);
-        for (uint32_t i = 0; i < hak_load_relaxed(&shelf->count); i++) visit(shelf->batches[i], context);
+        for (uint32_t i = 0; i < batches_in(shard, c); i++) visit(shelf->batches[i], context);
         leave_shard(shard);
     }
 }

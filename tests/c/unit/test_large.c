@@ -60,6 +60,22 @@ static void a_block_grows_into_the_free_space_behind_it(void) {
     check_fill(a, 100 * 1024);
 }
 
+static void clearing_touches_only_what_was_used(void) {
+    open_arena((size_t)1 << 40);
+    char *used = allocate(MIB, 1);
+    fill(used, MIB);
+    hak_large_free(hak_unit_of(used));
+    hak_stock_empty();
+    bool zero = true;
+    char *block = hak_large_alloc(16 * MIB, 1, &zero);
+    CHECK(block == used);
+    CHECK(!zero);
+    size_t resident = check_resident();
+    hak_large_clear(block, 16 * MIB);
+    if (CHECK_SANITIZER == CHECK_SANITIZER_OFF) CHECK_MOST(check_resident(), resident + MIB);
+    for (size_t at = 0; at < 16 * MIB; at += 512) CHECK_EQUAL(block[at], 0);
+}
+
 static void moving_keeps_contents_and_leaves_zero_pages(void) {
     open_arena((size_t)1 << 40);
     char *block = allocate(MIB, 1);
@@ -176,7 +192,8 @@ static void more_than_the_address_space_is_not_had(void) {
 }
 
 CHECK_MAIN(CASE(sizes_are_rounded_to_units_and_recorded), CASE(a_block_grows_into_the_free_space_behind_it),
-           CASE(moving_keeps_contents_and_leaves_zero_pages), CASE(blocks_moved_across_old_seams_keep_their_contents),
-           CASE(alignments_hold), CASE(alignments_hold_in_a_range_reserved_at_once),
+           CASE(clearing_touches_only_what_was_used), CASE(moving_keeps_contents_and_leaves_zero_pages),
+           CASE(blocks_moved_across_old_seams_keep_their_contents), CASE(alignments_hold),
+           CASE(alignments_hold_in_a_range_reserved_at_once),
            CASE(alignments_beyond_that_of_the_base_hold_too), CASE(what_the_arena_cannot_hold_is_a_mapping_of_its_own),
            CASE(more_than_the_address_space_is_not_had))
