@@ -12,7 +12,7 @@ from hakmem.lab import catalogue, store
 from hakmem.lab.plan import THROUGHPUT, TIME_PER_OPERATION
 from hakmem.lab.result import Cell, Suite
 from hakmem.report.bar_list import BARS, PEERS, Bar
-from hakmem.report.bars import Judged, document, judged
+from hakmem.report.bars import Judged, document, judged, judged_means
 from hakmem.report.matrix import MEMORY, TIME, Matrix
 
 from . import suites
@@ -150,6 +150,22 @@ def test_a_row_without_a_bar_of_its_own_has_the_one_for_any_row(plain: Suite) ->
     (line,) = _missed_lines(_set(plain, "random_mixed/128", _times(21, 10)), "random_mixed/128")
     assert line == "- `random_mixed/128`, time, by 100.0% of the bar."
     assert not _missed_lines(_set(plain, "random_mixed/128", _times(10.4, 10)), "random_mixed/128")
+
+
+def test_the_mean_over_all_workloads_is_held_against_the_peer_whose_mean_is_best(plain: Suite) -> None:
+    suite = plain
+    rates: dict[str, list[float | None]] = {name: [1.0] * 5 for name in suites.ALLOCATORS}
+    rates |= {"hakmem": [10.0] * 5, "jemalloc": [8.0] * 5}
+    rated = {cell.workload for cell in plain.cells if cell.metric == THROUGHPUT.name}
+    for row in Matrix(plain).rows:
+        suite = _set(suite, row.workload, rates if row.workload in rated else _times(8, 10))
+    time, memory = judged_means(Matrix(suite))
+    assert (time.rival, memory.bar.quantity) == ("jemalloc", MEMORY)
+    assert time.ratio is not None
+    assert time.ratio.median == pytest.approx(0.8)
+    assert any(
+        "`geometric mean of all` | time | jemalloc (best)" in line for line in document(suite).splitlines()
+    )
 
 
 def test_the_tool_says_what_it_cannot_read(plain: Suite, tmp_path: Path) -> None:

@@ -56,6 +56,8 @@ _INTERPRETER: Final = "bins serve 99 % of the calls and more; nearly all of the 
 _ORDER: Final = "the order of its threads is chance: single runs differ by half with either malloc"
 _OBJECTS: Final = "a call of malloc for each object in place of pymalloc's; with pymalloc kept it was 0.92"
 _PROCESS: Final = "the library's own pages, and blocks of each class used that wait in bins"
+_CLEARED: Final = "memory that the program touches as well: any malloc waits for the same"
+_CLASSES: Final = "pages of sixty-four classes in small processes, and the row of fragmentation"
 
 BARS: Final = (
     Bar("random_mixed/256", TIME, PEERS, 0.70, above_floor=True, decisions=(9, 19, 21)),
@@ -64,7 +66,7 @@ BARS: Final = (
     Bar("random_mixed/mid", MEMORY, "tcmalloc", 1.0),
     Bar("random_mixed/large", TIME, "tcmalloc", 1.0, decisions=(16, 17, 31)),
     Bar("random_mixed/large", MEMORY, "tcmalloc", 1.0),
-    Bar("larson/mixed-*", TIME, PEERS, 1 / 1.08, decisions=(10, 11)),
+    Bar("larson/mixed-*", TIME, PEERS, 1 / 1.08, decisions=(10, 11, 38)),
     Bar("larson/mixed-*", MEMORY, PEERS, 1.0, decisions=(41,), why=_PROCESS),
     Bar("larson/tiny", TIME, PEERS, 1 / 1.05),
     Bar("producer_consumer/*", TIME, PEERS, 0.65, decisions=(11, 14, 24), why=_RING),
@@ -74,7 +76,7 @@ BARS: Final = (
     Bar("thread_churn/4", TIME, PEERS, 1.0),
     Bar("random_mixed/short", TIME, "system", 0.90, decisions=(3, 23), why=_FIRST_TOUCH),
     Bar("realloc/buffer", TIME, PEERS, 1.0, decisions=(12,)),
-    Bar("calloc/large", TIME, PEERS, 1.0),
+    Bar("calloc/large", TIME, PEERS, 1.0, decisions=(44,), why=_CLEARED),
     Bar(
         "python/burst/malloc",
         TIME,
@@ -103,8 +105,14 @@ BARS: Final = (
     Bar("burst/*", TIME, PEERS, ANY_ROW, decisions=(34,), why=_LINKS),
 )
 
+MEANS: Final = (
+    Bar("*", TIME, PEERS, 0.90),
+    Bar("*", MEMORY, PEERS, 1.0, decisions=(41, 45), why=_CLASSES),
+)
+"""For the geometric mean over all workloads, beside the peer whose mean is best."""
+
 OTHERS: Final = (
-    Bar("python/*", TIME, PEERS, ANY_ROW, decisions=(6, 42), why=_INTERPRETER),
+    Bar("python/*", TIME, PEERS, ANY_ROW, decisions=(6, 25, 39, 42), why=_INTERPRETER),
     Bar("*", TIME, PEERS, ANY_ROW),
 )
 """For a row whose time has no bar above: the first that matches."""

@@ -14,11 +14,12 @@ from hakmem.lab import allocators, statistics
 from hakmem.lab.plan import SYSTEM
 from hakmem.lab.result import Suite
 from hakmem.lab.statistics import Interval
-from hakmem.report.bar_list import ANY_ROW, BARS, OTHERS, PEERS, Bar
+from hakmem.report.bar_list import ANY_ROW, BARS, MEANS, OTHERS, PEERS, Bar
 from hakmem.report.matrix import MEMORY, OK, TIME, Matrix, Row, costs
-from hakmem.report.standing import standing
+from hakmem.report.standing import against, standing
 
 OURS: Final = "hakmem"
+ALL: Final = "geometric mean of all"
 _MEBIBYTE: Final = 1 << 20
 
 
@@ -54,6 +55,11 @@ def judged(matrix: Matrix, bars: Sequence[Bar] = BARS) -> list[Judged]:
         for row in matrix.rows
         if fnmatch(row.workload, bar.workloads)
     ]
+
+
+def judged_means(matrix: Matrix) -> list[Judged]:
+    """The bars on the geometric mean over all workloads."""
+    return [_judge_mean(bar, matrix) for bar in MEANS]
 
 
 def document(suite: Suite) -> str:
@@ -92,6 +98,14 @@ def _judge(bar: Bar, row: Row, matrix: Matrix) -> Judged:
         return Judged(bar, row.workload, bar.rival, None)
     rival = min(theirs, key=lambda name: _middle(theirs[name]))
     return Judged(bar, row.workload, rival, _ratio(ours, theirs[rival], matrix.suite.seed))
+
+
+def _judge_mean(bar: Bar, matrix: Matrix) -> Judged:
+    peers = _peers(matrix)
+    ranked = [mean.allocator for mean in standing(matrix, "", bar.quantity).means if mean.allocator in peers]
+    if not ranked or OURS not in matrix.allocators:
+        return Judged(bar, ALL, bar.rival, None)
+    return Judged(bar, ALL, ranked[0], against(matrix, OURS, ranked[0], bar.quantity))
 
 
 def _rivals(bar: Bar, matrix: Matrix) -> list[str]:
@@ -145,7 +159,7 @@ def _other(workload: str) -> Bar:
 
 def _missed(matrix: Matrix) -> Iterable[str]:
     """The bars that are missed, most first; the one for any row where a row has none of its own."""
-    own = judged(matrix)
+    own = [*judged(matrix), *judged_means(matrix)]
     timed = {each.workload for each in own if each.bar.quantity == TIME}
     rest = (_judge(_other(row.workload), row, matrix) for row in matrix.rows if row.workload not in timed)
     missed = sorted((each for each in (*own, *rest) if each.missed_by), key=lambda each: -each.missed_by)
@@ -161,7 +175,7 @@ def _missed(matrix: Matrix) -> Iterable[str]:
 def _bars(matrix: Matrix) -> Iterable[str]:
     yield _line(["workload", "quantity", "rival", "at most", "HAKMEM's share", "", "tried"])
     yield _line(["---"] * 7)
-    for each in judged(matrix):
+    for each in (*judged(matrix), *judged_means(matrix)):
         rival = f"{each.rival} (best)" if each.bar.rival == PEERS and each.ratio else each.rival
         yield _line(
             [

@@ -89,6 +89,12 @@ def standing(matrix: Matrix, kind: str, quantity: str) -> Standing:
     return Standing(tuple(means), leaders, len(rows) if means else 0, len(base), left_out, outsiders)
 
 
+def against(matrix: Matrix, name: str, rival: str, quantity: str) -> Interval | None:
+    """The geometric mean of an allocator's costs against another's, over all that both finished."""
+    rows = [row for row in matrix.of_kind("") if _ratios(row, name, rival, quantity)]
+    return _mean(rows, name, rival, quantity, matrix.suite.seed)
+
+
 def _leaders(rows: Sequence[Row], ranked: Sequence[str], quantity: str, seed: int) -> tuple[str, ...]:
     """The best and who cannot be told from it, by means of their costs against the best's own."""
     if not ranked:
