@@ -57,6 +57,12 @@ bool hak_budget_lease(size_t held, size_t more) {
 
 void hak_budget_return(size_t bytes) { hak_sub_relaxed(&budget.leased_bytes, bytes); }
 
+void hak_budget_after_fork(size_t lease, size_t long_bytes) {
+    hak_store_relaxed(&budget.leased_bytes, lease);
+    hak_store_relaxed(&budget.long_bytes, long_bytes);
+    hak_store_relaxed(&budget.holders, long_bytes != 0);
+}
+
 bool hak_budget_wants_back(size_t held, size_t margin) {
     size_t total = budget_bytes();
     return hak_load_relaxed(&budget.leased_bytes) + margin > total && held > share_of(total);

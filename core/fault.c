@@ -17,6 +17,7 @@ enum {
 static struct {
     hak_lock_t lock;
     bool open;
+    _Atomic uint64_t renewed_ms; /* once in each tick of the coarse clock is enough, and some system calls less */
 } fault;
 
 static uint64_t how_far(const hak_record_t *record, uintptr_t address) {
@@ -112,7 +113,10 @@ void hak_fault_open(void) {
 }
 
 void hak_fault_renew(void) {
-    if (!fault.open || !hak_try_lock_for(&fault.lock, HAK_LOCK_check)) return;
+    uint64_t now_ms = hak_os_now_ms();
+    if (!fault.open || now_ms == hak_load_relaxed(&fault.renewed_ms)) return;
+    if (!hak_try_lock_for(&fault.lock, HAK_LOCK_check)) return;
+    hak_store_relaxed(&fault.renewed_ms, now_ms);
     hak_os_on_fault_again();
     hak_unlock(&fault.lock);
 }

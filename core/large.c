@@ -146,8 +146,12 @@ bool hak_large_resize(size_t unit, size_t size) {
     if (want == have) return true;
     bool zero, done = true;
     bool guarded = remove_guard(unit);
-    if (want < have) hak_span_shorten(unit, want, stamp_of((have - want) << HAK_UNIT_SHIFT));
-    else done = hak_stock_extend(unit, want, &zero);
+    if (want < have) {
+        hak_span_shorten(unit, want, stamp_of((have - want) << HAK_UNIT_SHIFT));
+        if (HAK_SECURE) hak_dirty_set(unit + want - 1, 1); /* the guard's now, and the program's until now */
+    } else {
+        done = hak_stock_extend(unit, want, &zero);
+    }
     if (done) place_guard(unit);
     else if (guarded) set_guard(unit, true);
     return done;

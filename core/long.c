@@ -4,10 +4,12 @@
 #include "options.h"
 
 enum {
-    EASE_PART = 3,    /* who holds too much gives up one part in so many more, so that it lasts */
-    FULL_PART = 2,    /* a block is missed while bins hold one part in so many of what they may: its size is what they lack */
-    MORE_TIMES = 2,   /* then they may hold so many times as much until the next tick */
-    ROOM_LEAST = 8,              /* blocks by which a bin may grow before it is looked at again; what it holds, if that is more */
+    EASE_PART = 3,               /* who holds too much gives up one part in so many more, so that it lasts */
+    FULL_PART = 2,               /* a block is missed while bins hold one part in so many of what they may: its size is what they lack */
+    MORE_TIMES = 2,              /* then they may hold so many times as much until the next tick */
+    GIVEN_PART = 4,              /* of what may be held, room for one part in so many until all is counted again, */
+    ROOM_LEAST = 8,              /* and for so many blocks in a bin until it is looked at; for what there is, if that is more */
+    BIN_BLOCKS = (1 << 15) - 1,  /* in a bin, which counts its room in 16 bits */
     UNASKED_BYTES = 512 * 1024,  /* what a bin may hold of which the thread asks for no blocks */
 };
 
@@ -100,7 +102,8 @@ static hak_trip_t settle(hak_cache_t *cache) {
         held = all_bytes(cache);
         hak_cache_set_long(cache, held);
     }
-    share_out(cache, held != 0 ? most - held : 0);
+    size_t room = hak_min(most - hak_min(most, held), hak_max(held, most / GIVEN_PART));
+    share_out(cache, held != 0 ? room : 0);
     return trip;
 }
 
@@ -133,7 +136,8 @@ HAK_NOINLINE hak_trip_t hak_long_overflow(hak_cache_t *cache, unsigned c, void *
     bin->room--;
     hak_cache_look_at_full(cache, c);
     hak_trip_t trip = HAK_TRIP_SPARE;
-    if (!is_asked(cache, c) && bin_bytes(cache, c) > UNASKED_BYTES) trip = hak_cache_give_half(cache, c);
+    bool piles_up = !is_asked(cache, c) && bin_bytes(cache, c) > UNASKED_BYTES;
+    if (piles_up || hak_bin_blocks(bin) > BIN_BLOCKS) trip = hak_cache_give_half(cache, c);
     trip = hak_max(trip, settle(cache));
     hak_call(cache, c, trip == HAK_TRIP_SPARE ? HAK_CALL_free_spare : HAK_CALL_free_flush);
     return trip;

@@ -5,8 +5,9 @@
  * A thread may hold what others leave of what may stay unpurged, and an even part among those that hold any at least: bytes
  * that are there, and not bytes for which bins might have room, since a score of bins with room for a few blocks each would
  * need many times what moves.
- * So the bins are counted whenever one of them has no room: what they hold is taken off, and of the rest each in use gets room
- * for the same number of blocks, with which the fast paths then do as with any bin.
+ * So the bins are counted whenever one of them has no room: what they hold is taken off, and of the rest, at most as much as
+ * they hold or a quarter of all, each in use gets room for the same number of blocks, with which the fast paths then do as
+ * with any bin.
  * A block that is missed while the others hold half of what they may shows that many sizes are in use: until the next tick,
  * before which a purge would take nothing, the thread may hold twice as much.
  * Where the own bin is empty, a longer block serves, by a quarter at most; what nobody writes to is not touched.

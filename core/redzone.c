@@ -21,20 +21,31 @@ void hak_redzone_fill_slow(void *at, size_t size, unsigned char byte) {
     while (size-- != 0) *to++ = (char)byte;
 }
 
-static inline bool is_filled(const unsigned char *at, size_t size, unsigned char byte) {
-    uint64_t word = 0x0101010101010101u * byte, difference = 0;
-    const unsigned char *end = at + size;
-    if (size < sizeof word) {
-        while (at < end) difference |= (uint64_t)(*at++ ^ byte);
-        return difference == 0;
-    }
-    for (; end - at >= (ptrdiff_t)(4 * sizeof word); at += 4 * sizeof word) {
-        const word_t *words = (const word_t *)at;
-        difference |= (words[0] ^ word) | (words[1] ^ word) | (words[2] ^ word) | (words[3] ^ word);
-    }
-    for (; end - at > (ptrdiff_t)sizeof word; at += sizeof word) difference |= *(const word_t *)at ^ word;
-    difference |= *(const word_t *)(end - sizeof word) ^ word; /* it may overlap the one before */
+static bool is_filled_by_words(const unsigned char *at, size_t size, uint64_t word) {
+    uint64_t difference = 0;
+    const unsigned char *last = at + size - sizeof word;
+    for (; at < last; at += sizeof word) difference |= *(const word_t *)at ^ word;
+    difference |= *(const word_t *)last ^ word; /* it may overlap the one before */
     return difference == 0;
+}
+
+static inline bool is_filled(const unsigned char *at, size_t size, unsigned char byte) {
+    uint64_t word = 0x0101010101010101u * byte, different = 0;
+    const hak_redzone_pair_t pair = {word, word}, *pairs;
+    hak_redzone_pair_t difference = {0, 0};
+    if (size < sizeof word) {
+        while (size-- != 0) different |= (uint64_t)(*at++ ^ byte);
+        return different == 0;
+    }
+    if (size < 2 * sizeof pair) return is_filled_by_words(at, size, word);
+    const unsigned char *last = at + size - 2 * sizeof pair;
+    for (; at < last; at += 2 * sizeof pair) {
+        pairs = (const hak_redzone_pair_t *)at;
+        difference |= (pairs[0] ^ pair) | (pairs[1] ^ pair);
+    }
+    pairs = (const hak_redzone_pair_t *)last;
+    difference |= (pairs[0] ^ pair) | (pairs[1] ^ pair);
+    return (difference[0] | difference[1]) == 0;
 }
 
 static HAK_COLD hak_damage_t measure(const unsigned char *at, size_t size, unsigned char byte) {

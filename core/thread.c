@@ -150,6 +150,8 @@ static void after_fork_in_child(void) {
         keep_calls(cache);
         delist(cache);
     }
+    if (own != NULL) hak_budget_after_fork(own->lease_bytes, hak_load_relaxed(&own->long_bytes));
+    else hak_budget_after_fork(0, 0);
     if (hak_thread_forked != NULL) hak_thread_forked();
 }
 

@@ -9,10 +9,9 @@
 enum {
     COLD_BLOCKS = 16,
     COLD_BYTES = 8 * 1024,
-    LEAST_BLOCKS = 2,            /* but one where a block is larger than COLD_BYTES */
+    LEAST_BLOCKS = 2,
     WARM_TRIPS = 8,              /* trips after which a bin is warm; were it earlier, memory would be carved before its time */
     FIRST_PART = 128,            /* of a cache's even share, a bin's first limit takes one part in so many at most */
-    BIN_BLOCKS = 6,              /* what a bin may hold at least, however large its blocks, if the budget allows */
     LEASE_BYTES = 16 * 1024,     /* what a cache takes from the budget at once */
     LOOK_FULL = 16,              /* blocks at which a look in a full bin looks: those that were freed last, */
     LOOK_SPARE = 8,              /* in its spare, which was looked at when it was full, */
@@ -47,17 +46,12 @@ static uint32_t clamp(size_t value, uint32_t low, uint32_t high) {
     return value < low ? low : value > high ? high : (uint32_t)value;
 }
 
-static uint32_t limit_max(unsigned c) {
-    uint32_t blocks = (uint32_t)hak_options.cache_blocks;
-    return clamp(bin_bytes_max / hak_classes[c].size, blocks < BIN_BLOCKS ? blocks : BIN_BLOCKS, blocks);
-}
-
-static uint32_t limit_least(unsigned c) { return hak_classes[c].size > COLD_BYTES ? 1 : LEAST_BLOCKS; }
+static uint32_t limit_max(unsigned c) { return (uint32_t)hak_min(bin_bytes_max / hak_classes[c].size, hak_options.cache_blocks); }
 
 /* The first limit of a class. */
 static uint32_t limit_cold(unsigned c) {
     size_t bytes = hak_min(COLD_BYTES, hak_budget_even_share() / FIRST_PART);
-    return clamp(bytes / hak_classes[c].size, limit_least(c), COLD_BLOCKS);
+    return clamp(bytes / hak_classes[c].size, LEAST_BLOCKS, COLD_BLOCKS);
 }
 
 static void set_limit(hak_cache_t *cache, unsigned c, uint32_t limit) {
@@ -77,7 +71,7 @@ static void raise_limit(hak_cache_t *cache, unsigned c) {
     if (limit <= bin->limit) return;
     size_t more = (size_t)(limit - bin->limit) * hak_classes[c].size;
     if (lease(cache, more)) set_limit(cache, c, limit);
-    else if (bin->limit < limit_least(c)) set_limit(cache, c, clamp(limit_least(c), 1, high));
+    else if (bin->limit < LEAST_BLOCKS) set_limit(cache, c, hak_min(LEAST_BLOCKS, high));
 }
 
 static void raise_if_warm(hak_cache_t *cache, unsigned c) {
@@ -249,6 +243,13 @@ void hak_cache_set_long(hak_cache_t *cache, size_t bytes) {
     hak_store_relaxed(&cache->long_bytes, bytes);
 }
 
+/* What a thread's bins of long blocks were, and what it asked for, is nothing to the thread that will have its cache. */
+static void forget_long(hak_cache_t *cache) {
+    hak_cache_set_long(cache, 0);
+    cache->long_more = false;
+    cache->long_asked[0] = cache->long_asked[1] = 0;
+}
+
 void hak_cache_flush(hak_cache_t *cache) {
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         hak_bin_t *bin = &cache->bins[c];
@@ -259,7 +260,7 @@ void hak_cache_flush(hak_cache_t *cache) {
         set_limit(cache, c, 0);
     }
     cache->spare_bytes = 0;
-    hak_cache_set_long(cache, 0);
+    forget_long(cache);
     return_lease(cache);
 }
 
@@ -306,7 +307,7 @@ void hak_cache_abandon(hak_cache_t *cache) {
         set_limit(cache, c, 0);
     }
     cache->spare_bytes = 0;
-    hak_cache_set_long(cache, 0);
+    forget_long(cache);
     return_lease(cache);
 }
 

@@ -81,8 +81,7 @@ static void tick_own(hak_cache_t *cache, uint64_t stamp_ms) {
 static void collect_idle(hak_cache_t *cache, uint64_t stamp_ms) {
     tick_own(cache, stamp_ms);
     idle_visit_t visit = {stamp_ms, 0};
-    hak_thread_visit(visit_idle, &visit, false);
-    hak_store_relaxed(&state.long_units, visit.long_bytes >> HAK_UNIT_SHIFT);
+    if (hak_thread_visit(visit_idle, &visit, false)) hak_store_relaxed(&state.long_units, visit.long_bytes >> HAK_UNIT_SHIFT);
     size_t idle_bytes = 0;
     for (unsigned c = 1; c < HAK_CLASS_COUNT; c++) {
         hak_central_age(c, false, stamp_ms);

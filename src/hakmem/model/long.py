@@ -57,7 +57,8 @@ class LongBins:
         self.cache.note_event(entry)
         entry.blocks.insert(0, address)
         trip = self.cache.no_trip
-        if not self._is_asked(c) and self._bin_b(c) > self.policy.unasked_b:
+        piles_up = not self._is_asked(c) and self._bin_b(c) > self.policy.unasked_b
+        if piles_up or len(entry.blocks) > self.policy.long_bin_blocks:
             trip = self.cache.give_half(c)
         trip = max(trip, self._settle())
         self.cache.calls[c]["free_flush" if trip else "free_spare"] += 1
@@ -69,6 +70,12 @@ class LongBins:
         budget.holders += (bytes_b != 0) - (self.bytes_b != 0)
         budget.long_b += bytes_b - self.bytes_b
         self.bytes_b = bytes_b
+
+    def forget(self) -> None:
+        """They are empty, and what was asked for is nothing to the thread that will have the cache."""
+        self.note(0)
+        self.has_more = False
+        self.asked, self.asked_before = set(), set()
 
     def tick(self) -> None:
         """Counts what the bins hold and shares out anew what they may."""
@@ -100,7 +107,8 @@ class LongBins:
                 richest = max(self.classes, key=lambda c: (self._bin_b(c), c))
                 trip = max(trip, self.cache.give_half(richest))
         self.note(self.held_b)
-        self._share_out(self.most_b - self.held_b if self.held_b else 0)
+        room_b = max(self.held_b, self.most_b // self.policy.long_given_part) if self.held_b else 0
+        self._share_out(min(self.most_b - self.held_b, room_b))
         return trip
 
     def _share_out(self, left_b: int) -> None:

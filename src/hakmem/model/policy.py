@@ -81,7 +81,6 @@ class Policy:
     cold_b: int = _mirrors("thread_cache.c", "COLD_BYTES", 8 * KIB)
     least_blocks: int = _mirrors("thread_cache.c", "LEAST_BLOCKS", 2)
     warm_trips: int = _mirrors("thread_cache.c", "WARM_TRIPS", 8)
-    bin_blocks: int = _mirrors("thread_cache.c", "BIN_BLOCKS", 6)
     bin_b: int = _mirrors("thread_cache.c", "bin_bytes_max", 128 * KIB)
     first_part: int = _mirrors("thread_cache.c", "FIRST_PART", 128)
     lease_b: int = _mirrors("thread_cache.c", "LEASE_BYTES", 16 * KIB)
@@ -94,8 +93,11 @@ class Policy:
     ease_part: int = _mirrors("long.c", "EASE_PART", 3)
     full_part: int = _mirrors("long.c", "FULL_PART", 2)
     more_times: int = _mirrors("long.c", "MORE_TIMES", 2)
-    # Blocks that one may grow by before it is looked at, if it does not hold more; and what one may hold of
+    # Room for what part of what they may hold is given out before all is counted again, and for how many
+    # blocks in one of them, if there is not more; how many blocks one may hold, and how much of a class of
     # which nobody asks for blocks.
+    long_given_part: int = _mirrors("long.c", "GIVEN_PART", 4)
+    long_bin_blocks: int = _mirrors("long.c", "BIN_BLOCKS", (1 << 15) - 1)
     room_least: int = _mirrors("long.c", "ROOM_LEAST", 8)
     unasked_b: int = _mirrors("long.c", "UNASKED_BYTES", 512 * KIB)
 

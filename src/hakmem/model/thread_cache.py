@@ -239,7 +239,7 @@ class ThreadCache:
             self.centrals[c].put(entry.take_spare())
             entry.limit = 0
         self.spare_b = 0
-        self.long.note(0)
+        self.long.forget()
         self._return_lease()
 
     def tick(self, stamp_ms: int) -> None:
@@ -316,19 +316,14 @@ class ThreadCache:
         return sum(entry.limit * SIZE_CLASSES[c].block_b for c, entry in self.bins.items() if not is_long(c))
 
     def limit_most(self, c: int) -> int:
-        """The largest limit: `cache_blocks`, less where that exceeds `bin_b`, but a few where allowed."""
-        most = self.settings.cache_blocks
-        return min(max(self.policy.bin_b // SIZE_CLASSES[c].block_b, min(most, self.policy.bin_blocks)), most)
+        """The largest limit: `cache_blocks`, less where that exceeds `bin_b`."""
+        return min(self.policy.bin_b // SIZE_CLASSES[c].block_b, self.settings.cache_blocks)
 
     def limit_cold(self, c: int) -> int:
         """The first limit of a class."""
         cold_b = min(self.policy.cold_b, self.budget.share_b // self.policy.first_part)
         by_bytes = cold_b // SIZE_CLASSES[c].block_b
-        return min(max(by_bytes, self.limit_least(c)), self.policy.cold_blocks)
-
-    def limit_least(self, c: int) -> int:
-        """The least limit of a class that is used: one block where blocks are large."""
-        return 1 if SIZE_CLASSES[c].block_b > self.policy.cold_b else self.policy.least_blocks
+        return min(max(by_bytes, self.policy.least_blocks), self.policy.cold_blocks)
 
     def _raise_if_warm(self, c: int) -> None:
         """At the bin's first trip and after some more; were it earlier, memory would be carved too early."""
@@ -347,8 +342,8 @@ class ThreadCache:
         more_b = (limit - entry.limit) * SIZE_CLASSES[c].block_b
         if self._lease(more_b):
             entry.limit = limit
-        elif entry.limit < self.limit_least(c):
-            entry.limit = min(self.limit_least(c), most)
+        elif entry.limit < self.policy.least_blocks:
+            entry.limit = min(self.policy.least_blocks, most)
 
     def _lease(self, more_b: int) -> bool:
         needed_b = self.capacity_b + self.spare_b + more_b

@@ -60,9 +60,13 @@ CALL_COUNTERS: Final[tuple[Counter, ...]] = (
     Counter("refill_slab", "misses served by free blocks of a slab"),
     Counter("refill_span", "misses that needed a new slab"),
     Counter("free_fast", "frees that stayed in the bin"),
-    Counter("free_spare", "frees that moved the full bin to the spare"),
+    Counter(
+        "free_spare", "frees that moved the full bin to the spare, or found room in a bin of long blocks"
+    ),
     Counter("free_flush", "frees that gave a batch to the central store"),
-    Counter("trapped", "calls that the bin served the slow way, because the trap was set"),
+    Counter(
+        "trapped", "calls that a bin served the slow way: the trap was set, or the block is a longer one"
+    ),
     Counter("lock_waits", "times that the class lock was held by another thread"),
 )
 """Kept once a size class, in the count flavour alone."""
@@ -123,9 +127,13 @@ SWAPS: Final[tuple[Counter, ...]] = (
 BYTE_FIGURES: Final[tuple[Counter, ...]] = (
     Counter("live", "bytes of live blocks, each counted with its block size"),
     Counter("large", "of the live ones, those in large blocks"),
-    Counter("cached", "bytes of free blocks in thread caches, up to 32 KiB each, and in transfer caches"),
+    Counter("cached", "bytes of free blocks in thread caches, up to 8 KiB each, and in transfer caches"),
     Counter("transfer", "of the cached ones, those in transfer caches"),
-    Counter("free", "bytes of free blocks in slabs, of slabs not carved yet, and of free spans"),
+    Counter(
+        "free",
+        "bytes of free blocks in slabs, of slabs not carved yet, of free spans, and of longer free blocks in"
+        " thread caches",
+    ),
     Counter("purged", "of the free ones, those with no pages behind them"),
     Counter(
         "unpurged",

@@ -154,7 +154,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         default=32 * MIB,
         minimum=0,
         maximum=64 * GIB,
-        summary="bytes that all thread caches may hold together",
+        summary="bytes that all thread caches may hold together, and as many of blocks above 8 KiB",
         detail=(
             "Memory in a thread cache is ready for that thread and for no other. Lower it where hundreds"
             " of threads allocate, raise it where few threads move much memory."
@@ -166,7 +166,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         default=256,
         minimum=1,
         maximum=4096,
-        summary="blocks that one bin of a thread cache may hold",
+        summary="blocks that one bin of a thread cache may hold, of up to 8 KiB each",
         detail="Bins grow towards this limit while a thread uses them and shrink when it does not.",
     ),
     Setting(

@@ -262,6 +262,27 @@ static void calloc_gives_zeros_where_others_wrote(void) {
     }
 }
 
+/* What shrank may have been cut short in the middle, what grew may have been moved: what is left of either is somebody's soon. */
+static void calloc_gives_zeros_where_large_blocks_shrank_and_moved(void) {
+    enum { BLOCKS = 12 };
+    check_random_t random = {check_seed()};
+    unsigned char *blocks[BLOCKS] = {NULL};
+    for (size_t round = check_scaled(4000); round != 0; round--) {
+        size_t i = check_below(&random, BLOCKS), size = check_log_uniform(&random, 64 * 1024, 3 * MIB);
+        if (blocks[i] != NULL && check_below(&random, 4) == 0) {
+            hak_free(blocks[i]);
+            blocks[i] = NULL;
+        } else if (blocks[i] != NULL) {
+            blocks[i] = hak_realloc(blocks[i], size);
+        } else {
+            blocks[i] = hak_calloc(1, size);
+            for (size_t at = 0; at < size; at += 64) CHECK_EQUAL(blocks[i][at], 0);
+        }
+        if (blocks[i] != NULL) memset(blocks[i], 0xff, hak_usable_size(blocks[i]));
+    }
+    for (int i = 0; i < BLOCKS; i++) hak_free(blocks[i]);
+}
+
 static void only_the_start_of_a_live_block_is_owned(void) {
     static const size_t sizes[] = {1, 16, 100, 1024, 5000, 32768, 100000, 5 * MIB};
     int local = 0;
@@ -332,5 +353,6 @@ CHECK_MAIN(CASE(free_keeps_errno), CASE(size_zero_gives_unique_pointers), CASE(r
            CASE(all_of_the_usable_size_may_be_used), CASE(blocks_of_several_gigabytes_cost_nothing_until_touched),
            CASE(realloc_keeps_contents_between_all_kinds_of_sizes), CASE(a_block_that_grows_step_by_step_keeps_its_contents),
            CASE(large_blocks_grow_in_place_where_they_can), CASE(calloc_gives_zeros_where_others_wrote),
+           CASE(calloc_gives_zeros_where_large_blocks_shrank_and_moved),
            CASE(only_the_start_of_a_live_block_is_owned), CASE(statistics_are_cut_like_snprintf_cuts),
            CASE(version_and_build_are_told), CASE(under_a_limit_on_address_space_it_says_no_and_goes_on))
