@@ -39,7 +39,7 @@ class Bar:
     why: str = ""
 
 
-_LONG: Final = "how long blocks share what may be held; changed by 0043, after this was measured"
+_LONG: Final = "level but for what runs differ by: fewer than one call in a hundred goes past its bin"
 _RING: Final = (
     "context switches of the program's own ring, which come with any malloc whose sides cost differently"
 )
@@ -67,14 +67,14 @@ BARS: Final = (
     Bar("random_mixed/large", TIME, "tcmalloc", 1.0, decisions=(16, 17, 31)),
     Bar("random_mixed/large", MEMORY, "tcmalloc", 1.0),
     Bar("larson/mixed-*", TIME, PEERS, 1 / 1.08, decisions=(10, 11, 38)),
-    Bar("larson/mixed-*", MEMORY, PEERS, 1.0, decisions=(41,), why=_PROCESS),
+    Bar("larson/mixed-*", MEMORY, PEERS, 1.0, decisions=(41, 45), why=_PROCESS),
     Bar("larson/tiny", TIME, PEERS, 1 / 1.05),
     Bar("producer_consumer/*", TIME, PEERS, 0.65, decisions=(11, 14, 24), why=_RING),
     Bar("server_mix/4", TIME, PEERS, 0.95, decisions=(10, 14, 19, 38), why=_ORDER),
     Bar("server_mix/4", MEMORY, PEERS, 1.0),
     Bar("thread_churn/4", TIME, "system", 0.80, decisions=(26,), why=_FLOOR),
-    Bar("thread_churn/4", TIME, PEERS, 1.0),
-    Bar("random_mixed/short", TIME, "system", 0.90, decisions=(3, 23), why=_FIRST_TOUCH),
+    Bar("thread_churn/4", TIME, PEERS, 1.0, decisions=(26,), why=_FLOOR),
+    Bar("random_mixed/short", TIME, "system", 0.90, decisions=(3, 22, 23, 45), why=_FIRST_TOUCH),
     Bar("realloc/buffer", TIME, PEERS, 1.0, decisions=(12,)),
     Bar("calloc/large", TIME, PEERS, 1.0, decisions=(44,), why=_CLEARED),
     Bar(
@@ -83,7 +83,7 @@ BARS: Final = (
         "system",
         0.95,
         beside="python/burst/pymalloc",
-        decisions=(6, 34),
+        decisions=(6, 34, 39),
         why=_OBJECTS,
     ),
     Bar(
@@ -92,7 +92,7 @@ BARS: Final = (
         "system",
         1.0,
         beside="python/burst/pymalloc",
-        decisions=(6, 41),
+        decisions=(6, 41, 45),
         why=_PROCESS,
     ),
     Bar("python/burst/malloc", "resident_after_burst", "30 MiB", 1.0, amount=30 * _MEBIBYTE),
