@@ -49,7 +49,7 @@ uint64_t hak_os_now_ns(void);
 /* Milliseconds for which the calling thread has had a processor; 0 where nobody tells. */
 uint64_t hak_os_worked_ms(void);
 void hak_os_sleep_ms(uint64_t ms);
-/* Starts a detached thread that gets none of the program's signals; false: there is none. */
+/* Starts a detached thread that gets none of the program's signals, but its own faults; false: there is none. */
 bool hak_os_start_thread(void *(*run)(void *));
 uint64_t hak_os_entropy(void);
 /* True in a process that runs with more rights than its user (set-user-id and the like). */

@@ -203,6 +203,8 @@ void hak_os_sleep_ms(uint64_t ms) {
 HAK_COLD bool hak_os_start_thread(void *(*run)(void *)) {
     sigset_t all, old;
     sigfillset(&all);
+    sigdelset(&all, SIGSEGV); /* what the thread itself strikes ends a process at once, and untold, where it is blocked */
+    sigdelset(&all, SIGBUS);
     pthread_sigmask(SIG_SETMASK, &all, &old); /* a thread begins with its maker's mask */
     pthread_attr_t attributes;
     pthread_t thread;

@@ -141,6 +141,35 @@ static void the_environment_is_visited_by_prefix(void) {
     CHECK(strcmp(seen.entry, "TESTPREFIX_A=value=1") == 0);
 }
 
+static char *forbidden;
+
+static void end_by_strike(int signal) { _exit(signal == SIGSEGV ? 7 : 8); }
+static void *strike(void *argument) {
+    sigset_t mask;
+    pthread_sigmask(SIG_SETMASK, NULL, &mask);
+    if (!sigismember(&mask, SIGTERM) || !sigismember(&mask, SIGUSR1)) _exit(9);
+    touch(forbidden);
+    return argument;
+}
+
+/* Where its fault were blocked, the process would end untold. */
+static void a_thread_of_its_own_takes_its_faults_and_no_other_signal(void) {
+    if (CHECK_SANITIZER != CHECK_SANITIZER_OFF) return; /* they have handlers of their own */
+    forbidden = hak_os_reserve(SIZE);
+    pid_t pid = fork();
+    if (pid == 0) {
+        signal(SIGSEGV, end_by_strike);
+        CHECK(hak_os_start_thread(strike));
+        hak_os_sleep_ms(10000);
+        _exit(0);
+    }
+    int status;
+    CHECK_EQUAL(waitpid(pid, &status, 0), pid);
+    CHECK(WIFEXITED(status));
+    CHECK_EQUAL(WEXITSTATUS(status), 7);
+    hak_os_release(forbidden, SIZE);
+}
+
 extern char **environ;
 
 /* As before the C library has set itself up; the kernel's copy still has what the process started with. */
@@ -156,4 +185,5 @@ CHECK_MAIN(CASE(reserved_memory_has_no_rights_until_it_is_committed), CASE(a_pla
            CASE(what_is_beyond_the_address_space_is_refused), CASE(purged_pages_are_gone_and_read_as_zero),
            CASE(moved_pages_leave_zero_behind), CASE(a_move_that_fails_leaves_both_places_usable),
            CASE(a_mapping_grows_and_keeps_its_contents), CASE(clocks_go_forward),
-           CASE(the_environment_is_visited_by_prefix), CASE(the_environment_is_found_without_the_c_library))
+           CASE(a_thread_of_its_own_takes_its_faults_and_no_other_signal), CASE(the_environment_is_visited_by_prefix),
+           CASE(the_environment_is_found_without_the_c_library))
