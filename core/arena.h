@@ -113,7 +113,8 @@ static inline void hak_page_map_set(size_t unit, size_t count, unsigned class) {
 }
 
 /* Dirty bits of a run of units, by whoever holds the run: under the span lock, under that of the stock which has it, or as a
- * block. Runs of different holders share words, so a change is one atomic operation; it needs no order, since a run changes hands by locks. */
+ * block. Runs of different holders share words, so a change is one atomic operation; it needs no order, since a run changes
+ * hands by locks. */
 size_t hak_dirty_count(size_t unit, size_t count);
 /* The same for a part of a span that has `dirty` of `all` units: most have none or nothing else. */
 static inline size_t hak_dirty_part(size_t all, size_t dirty, size_t unit, size_t units) {

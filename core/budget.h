@@ -25,8 +25,8 @@ size_t hak_budget_long_part(size_t total, size_t held);
 /* Leases `more` bytes to a cache that has `held`; false if the budget does not allow it. */
 bool hak_budget_lease(size_t held, size_t more);
 void hak_budget_return(size_t bytes);
-/* In a forked child: of all caches one is left, with this lease and so many bytes of long blocks. Others may have been on their way
- * between their own account and this one. */
+/* In a forked child: of all caches one is left, with this lease and so many bytes of long blocks. Others may have been on their
+ * way between their own account and this one. */
 void hak_budget_after_fork(size_t lease, size_t long_bytes);
 /* True if the budget is used up but for `margin` bytes, and a cache that has `held` has more than its share. */
 bool hak_budget_wants_back(size_t held, size_t margin);

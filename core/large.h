@@ -1,4 +1,5 @@
-/* large.h -- blocks above 256 KiB, and others that no class serves: a span each; what the arena cannot hold is a mapping of its own, in a locked list.
+/* large.h -- blocks above 256 KiB, and others that no class serves: a span each; what the arena cannot hold is a mapping of its
+ * own, in a locked list.
  * May use: base, bits, atomic, counters, diag, os, lock, options, size_class, arena, span, stock.
  * Sizes are bytes; a large block is as long as its span. Any thread may call. */
 #ifndef HAK_LARGE_H

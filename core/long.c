@@ -102,7 +102,7 @@ static hak_trip_t settle(hak_cache_t *cache) {
         held = all_bytes(cache);
         hak_cache_set_long(cache, held);
     }
-    size_t room = hak_min(most - hak_min(most, held), hak_max(held, most / GIVEN_PART));
+    size_t room = hak_min(most - held, hak_max(held, most / GIVEN_PART));
     share_out(cache, held != 0 ? room : 0);
     return trip;
 }

@@ -31,20 +31,15 @@ static bool is_filled_by_words(const unsigned char *at, size_t size, uint64_t wo
 
 static inline bool is_filled(const unsigned char *at, size_t size, unsigned char byte) {
     uint64_t word = 0x0101010101010101u * byte, different = 0;
-    const hak_redzone_pair_t pair = {word, word}, *pairs;
-    hak_redzone_pair_t difference = {0, 0};
+    const hak_redzone_pair_t pair = {word, word};
     if (size < sizeof word) {
         while (size-- != 0) different |= (uint64_t)(*at++ ^ byte);
         return different == 0;
     }
     if (size < 2 * sizeof pair) return is_filled_by_words(at, size, word);
     const unsigned char *last = at + size - 2 * sizeof pair;
-    for (; at < last; at += 2 * sizeof pair) {
-        pairs = (const hak_redzone_pair_t *)at;
-        difference |= (pairs[0] ^ pair) | (pairs[1] ^ pair);
-    }
-    pairs = (const hak_redzone_pair_t *)last;
-    difference |= (pairs[0] ^ pair) | (pairs[1] ^ pair);
+    hak_redzone_pair_t difference = hak_redzone_difference(last, pair); /* it may overlap the one before */
+    for (; at < last; at += 2 * sizeof pair) difference |= hak_redzone_difference(at, pair);
     return (difference[0] | difference[1]) == 0;
 }
 

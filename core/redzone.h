@@ -26,6 +26,12 @@ typedef struct hak_damage {
 /* Sixteen bytes at any address. */
 typedef uint64_t hak_redzone_pair_t __attribute__((vector_size(16), aligned(1), may_alias));
 
+/* Zero if two pairs at `at` are both `pair`. */
+static inline hak_redzone_pair_t hak_redzone_difference(const void *at, hak_redzone_pair_t pair) {
+    const hak_redzone_pair_t *pairs = at;
+    return (pairs[0] ^ pair) | (pairs[1] ^ pair);
+}
+
 void hak_redzone_fill_slow(void *at, size_t size, unsigned char byte);
 hak_damage_t hak_redzone_damage_slow(const void *at, size_t size, unsigned char byte);
 
@@ -46,9 +52,9 @@ static inline void hak_redzone_fill(void *at, size_t size, unsigned char byte) {
 static inline hak_damage_t hak_redzone_damage(const void *at, size_t size, unsigned char byte) {
     if (HAK_LIKELY(hak_redzone_is_usual(size))) {
         uint64_t word = 0x0101010101010101u * byte;
-        const hak_redzone_pair_t pair = {word, word}, *first = at;
-        const hak_redzone_pair_t *end = (const hak_redzone_pair_t *)((const char *)at + size);
-        hak_redzone_pair_t difference = (first[0] ^ pair) | (first[1] ^ pair) | (end[-2] ^ pair) | (end[-1] ^ pair);
+        const hak_redzone_pair_t pair = {word, word};
+        const char *last = (const char *)at + size - 2 * sizeof pair;
+        hak_redzone_pair_t difference = hak_redzone_difference(at, pair) | hak_redzone_difference(last, pair);
         if (HAK_LIKELY((difference[0] | difference[1]) == 0)) return (hak_damage_t){0, 0};
     }
     return hak_redzone_damage_slow(at, size, byte);

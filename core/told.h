@@ -1,8 +1,9 @@
 /* told.h -- what a sized or aligned free or delete says of a block, held against the class that the block has.
  * May use: everything up to checked.
  * For flavours that note nothing of single blocks: sizes of one class look alike. C++ gives back by the size that it asked for, so
- * the class must be that size's, or one that serves it (long.h); in C a realloc may have left a larger one, so no more than that can be said. Blocks from
- * outside the arena, sampled ones too, are not looked at, nor any in a process that has an operator new of its own. */
+ * the class must be that size's, or one that serves it (long.h); in C a realloc may have left a larger one, so no more than that
+ * can be said. Blocks from outside the arena, sampled ones too, are not looked at, nor any in a process that has an operator new
+ * of its own. */
 #ifndef HAK_TOLD_H
 #define HAK_TOLD_H
 

@@ -452,6 +452,7 @@ def run_small(both: LockStep, operations: int) -> None:
         ("full_part", 8, run_long),
         ("more_times", 4, run_long),
         ("room_least", 4, run_long),
+        ("long_given_part", 2, run_long),
         ("unasked_b", 1 << 18, run_long),
     ],
 )
