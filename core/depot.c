@@ -110,13 +110,15 @@ static uint32_t depot_enter(char *base, uint64_t hash, uint16_t kind, const void
     return number;
 }
 
+/* A hash stands for an item here: among a million of them two are alike once in 37 million processes. */
+uint32_t hak_depot_known(uint64_t hash) { return (uint32_t)hak_recent_find(depot.recent, hash); }
+
 uint32_t hak_depot_keep_hashed(uint16_t kind, const void *bytes, size_t size, uint64_t hash, bool *fresh) {
     bool made = false;
     char *base = hak_load_acquire(&depot.base); /* partner: hak_depot_open */
     if (fresh != NULL) *fresh = false;
     if (base == NULL || size > HAK_DEPOT_ITEM_MAX) return 0;
-    /* Its hash stands for an item here: among a million of them two are alike once in 37 million processes. */
-    uint32_t number = (uint32_t)hak_recent_find(depot.recent, hash);
+    uint32_t number = hak_depot_known(hash);
     if (HAK_LIKELY(number != 0)) return number;
     number = depot_enter(base, hash, kind, bytes, size, &made);
     if (number != 0) hak_recent_add(depot.recent, hash, number);

@@ -83,13 +83,31 @@ static size_t bytes_brought(const hak_site_t *site, size_t size) {
 }
 
 bool hak_pages_bring(const hak_site_t *site, size_t size) {
+    uintptr_t from = site->record->block, end = from + size;
     if (is_large(site) && reserve_room()) {
-        hak_moved_t moved = hak_spare_move_in(site->start, bytes_brought(site, size));
+        size_t bytes = bytes_brought(site, size);
+        hak_moved_t moved = hak_spare_move_in(site->start, &bytes);
         if (moved == HAK_TARGET_LOST) return false;
-        if (moved == HAK_MOVED) site->record->flags |= HAK_RECORD_MOVED;
-        else hak_add_relaxed(&room, 1);
+        if (moved == HAK_MOVED) {
+            site->record->flags |= HAK_RECORD_MOVED;
+            from = hak_max(from, (uintptr_t)site->start + bytes);
+        } else {
+            hak_add_relaxed(&room, 1);
+        }
     }
-    hak_os_populate((void *)site->record->block, size);
+    if (from < end) hak_os_populate((void *)from, end - from);
+    return true;
+}
+
+/* Nothing can be accessed there any more, and no pages are held. */
+static bool close_site(const hak_site_t *site) {
+    hak_record_t *record = site->record;
+    if ((record->flags & HAK_RECORD_MOVED) != 0 && hak_arena_renew(site->start, site->size)) {
+        record->flags &= (uint8_t)~HAK_RECORD_MOVED;
+        return true;
+    }
+    if (!hak_os_forbid(site->start, site->size)) return false;
+    hak_os_purge(site->start, site->size);
     return true;
 }
 
@@ -99,12 +117,10 @@ bool hak_pages_close(const hak_site_t *site) {
     bool has_room = (record->flags & (HAK_RECORD_PAGES | HAK_RECORD_MOVED)) != 0;
     if (!has_room && (kept == 0 || !reserve_room())) return false;
     if (kept != 0) hak_spare_move_out(site->start, kept);
-    if (!hak_os_forbid(site->start, site->size)) {
+    if (!close_site(site)) {
         if (!has_room) hak_add_relaxed(&room, 1);
         return false;
     }
-    if ((record->flags & HAK_RECORD_MOVED) != 0 && hak_arena_renew(site->start, kept)) record->flags &= (uint8_t)~HAK_RECORD_MOVED;
-    hak_os_purge(site->start, site->size);
     record->flags |= HAK_RECORD_CLOSED;
     return true;
 }

@@ -1,68 +1,147 @@
-/* path.h -- the steps from a caller of malloc up to a frame of the trail, kept for the next call from there.
- * May use: base, bits, os, reach, hash, trail.
- * The trail knows one way through a thread's stack, the last; callers of malloc take turns. So each caller's own part of the way
- * is kept too, up to the frame at which it joins the trail. It is proven as the trail is: from the same pc and stack pointer
- * the same rules read the same words, and these are compared. A walk that finds its path so looks no rule up, and
- * leaves the trail as it is. What trail.h says of code that was unloaded holds here for longer: a path stays until another takes
- * its place. */
+/* path.h -- whole stacks below callers of malloc, each known by the words that lead through it.
+ * May use: base, bits, os, recent, reach.
+ * From the same pc, stack pointer and (where a rule needs it) frame pointer the same rules read the same words. As long as these hold
+ * what they held, the frames are the same: return addresses, and frame pointers where a rule further out needs one. So a stack that
+ * a thread had before is proven by comparing words, looks no rule up, writes nothing, and has its hash ready.
+ * What trail.h says of code that was unloaded holds here for longer: a path stays until another takes its place. */
 #ifndef HAK_PATH_H
 #define HAK_PATH_H
 
 #include "bits.h"
-#include "hash.h"
 #include "os.h"
 #include "reach.h"
-#include "trail.h"
+#include "recent.h"
 
-/* Does the step from `from`, which is no mark, still lead to `to`? It was a common one: it went up, and the words that it read lie
- * between the two frames. */
-static inline bool hak_step_leads(const hak_trail_step_t *from, const hak_trail_step_t *to) {
-    if (hak_reach_word(to->sp - sizeof to->pc) != to->pc) return false;
-    if (HAK_LIKELY(!hak_trail_needs_fp(to))) return true;
-    uintptr_t fp_at = hak_trail_fp_at(from);
-    return fp_at == 0 || hak_reach_word(fp_at) == to->fp;
+enum {
+    HAK_PATH_SETS = 128,
+    HAK_PATH_WAYS = 4,
+    HAK_PATHS = HAK_PATH_SETS * HAK_PATH_WAYS,
+    HAK_PATH_AT_ONCE = 4, /* words that are compared */
+    HAK_PATH_FIRST = 24,  /* words of most stacks, which lie together in few cache lines */
+    HAK_PATH_MORE = 104,
+};
+_Static_assert(HAK_PATH_FIRST % HAK_PATH_AT_ONCE == 0 && HAK_PATH_MORE % HAK_PATH_AT_ONCE == 0, "all are compared");
+
+typedef struct hak_path {
+    hak_registers_t here;
+    uintptr_t fp_mask;  /* 0: no rule needs here.fp */
+    uintptr_t high;     /* of the stack */
+    uint64_t hash;      /* of the pcs (hash.h) */
+    uint16_t max;       /* frames that were asked for; 0: no path */
+    uint16_t count;     /* frames */
+    uint16_t words;     /* a multiple of HAK_PATH_AT_ONCE */
+    hak_recent_t stack; /* the last one of those who came this way: hash -> number */
+    uint64_t values[HAK_PATH_FIRST];  /* those of the callers' pcs first, innermost first */
+    uint32_t offsets[HAK_PATH_FIRST]; /* of these words from here.sp */
+} HAK_ALIGNED(HAK_CACHE_LINE) hak_path_t;
+
+/* What has no room in the path of the same place. */
+typedef struct hak_path_more {
+    uint64_t values[HAK_PATH_MORE];
+    uint32_t offsets[HAK_PATH_MORE];
+} hak_path_more_t;
+
+typedef uint32_t hak_path_tags_t __attribute__((vector_size(HAK_PATH_WAYS * sizeof(uint32_t))));
+
+/* A thread's. */
+typedef struct hak_paths {
+    hak_path_tags_t tags[HAK_PATH_SETS]; /* of the paths of the same place */
+    hak_path_t paths[HAK_PATHS];
+    hak_path_more_t more[HAK_PATHS];
+    uint32_t next_way; /* in which a path will be kept */
+} hak_paths_t;
+
+/* Where a path from there may be: in one of the ways of the set, under this tag. */
+typedef struct hak_path_place {
+    size_t set;
+    uint32_t tag; /* not 0 */
+} hak_path_place_t;
+
+static inline hak_path_place_t hak_path_place(hak_registers_t here) {
+    uint64_t mixed = (here.pc + here.sp) * 0x9e3779b97f4a7c15u;
+    return (hak_path_place_t){(mixed >> 32) % HAK_PATH_SETS, (uint32_t)(mixed >> 20) | 1};
 }
 
-/* The first of HAK_PATH_WAYS in which a path from there may be. */
-static inline hak_path_t *hak_path_ways(hak_trail_t *trail, uintptr_t pc, uintptr_t sp) {
-    return &trail->paths[((pc + sp) * 0x9e3779b97f4a7c15u >> 32) % (HAK_PATHS / HAK_PATH_WAYS) * HAK_PATH_WAYS];
+/* A bit for each of the ways that has the tag. */
+static HAK_INLINE unsigned hak_path_ways(const hak_paths_t *paths, hak_path_place_t place) {
+    const hak_path_tags_t bits = {1, 2, 4, 8};
+    union {
+        hak_path_tags_t ways;
+        uint64_t halves[2];
+    } found = {.ways = (hak_path_tags_t)(paths->tags[place.set] == place.tag) & bits};
+    uint64_t both = found.halves[0] | found.halves[1];
+    return (unsigned)(both | both >> 32);
 }
 
-/* Writes the frames from `here` on to pcs, at most `max`, and their hash. 0: the path does not lead there. */
-static inline size_t hak_path_follow(const hak_trail_t *trail, const hak_path_t *path, hak_registers_t here,
-                                     const hak_reach_t *reach, uintptr_t *pcs, size_t max, uint64_t *hash) {
-    const hak_trail_step_t *step = path->steps, *last = step + path->count - 1;
-    if (path->count == 0 || !hak_trail_is_at(step, here.pc, here.sp, here.fp)) return 0;
-    if (here.sp < reach->own.low || path->count > max || path->joint >= trail->count || path->joint < trail->end) return 0;
-    const hak_trail_step_t *joint = &trail->steps[path->joint];
-    if (!hak_trail_is_at(joint, last->pc, last->sp, last->fp) || joint->fp_at != last->fp_at) return 0;
-    uintptr_t *to = pcs, *end = pcs + hak_min(max, path->count + (size_t)(path->joint - trail->end));
-    *to++ = step->pc;
-    for (; step < last; step++) {
-        if (!hak_step_leads(step, step + 1)) return 0;
-        *to++ = step[1].pc;
+typedef uint64_t hak_path_pair_t __attribute__((vector_size(16)));
+
+static HAK_INLINE bool hak_path_words_hold(uintptr_t sp, const uint32_t *offsets, const uint64_t *values, size_t count) {
+    hak_path_pair_t difference = {0, 0}, other = {0, 0};
+    for (const uint64_t *end = values + count; values != end; values += HAK_PATH_AT_ONCE, offsets += HAK_PATH_AT_ONCE) {
+        hak_path_pair_t first = {hak_reach_word(sp + offsets[0]), hak_reach_word(sp + offsets[1])};
+        hak_path_pair_t second = {hak_reach_word(sp + offsets[2]), hak_reach_word(sp + offsets[3])};
+        difference |= first ^ (hak_path_pair_t){values[0], values[1]};
+        other |= second ^ (hak_path_pair_t){values[2], values[3]};
     }
-    for (step = joint; to < end; step--) {
-        if (!hak_step_leads(step, step - 1)) return 0;
-        *to++ = step[-1].pc;
-    }
-    size_t count = (size_t)(to - pcs);
-    size_t above = path->count - 1, shared = count - above;
-    uint64_t sum = hak_hash_between(trail->sums[path->joint + 1 - shared], trail->sums[path->joint + 1], shared);
-    *hash = hak_hash_join(sum, path->sum, above);
-    return count == max || hak_trail_fp_at(step) == HAK_TRAIL_BOTTOM ? count : 0;
+    difference |= other;
+    return (difference[0] | difference[1]) == 0;
 }
 
-/* A walk from a caller of malloc has put its steps on top of the trail's, of which that at `joint` was there before. */
-static inline void hak_path_keep(hak_trail_t *trail, size_t joint) {
-    size_t count = trail->count - joint;
-    if (count > HAK_PATH_STEPS || joint < trail->end) return;
-    const hak_trail_step_t *top = &trail->steps[trail->count - 1];
-    hak_path_t *path = hak_path_ways(trail, top->pc, top->sp) + trail->next_way++ % HAK_PATH_WAYS;
-    path->count = (uint32_t)count;
-    path->joint = (uint32_t)joint;
-    path->sum = hak_hash_between(trail->sums[joint + 1], trail->sums[trail->count], count - 1);
-    for (size_t i = 0; i < count; i++) path->steps[i] = *top--;
+static HAK_NOINLINE bool hak_path_long_holds(const hak_path_t *path, const hak_path_more_t *more) {
+    return hak_path_words_hold(path->here.sp, path->offsets, path->values, HAK_PATH_FIRST) &&
+           hak_path_words_hold(path->here.sp, more->offsets, more->values, (size_t)path->words - HAK_PATH_FIRST);
+}
+
+/* The path that leads from there through at most `max` frames, of a thread whose own stack is between low and high. */
+static HAK_INLINE hak_path_t *hak_path_find(hak_paths_t *paths, hak_registers_t here, uintptr_t low, uintptr_t high, size_t max) {
+    if (HAK_UNLIKELY(here.sp < low)) return NULL;
+    hak_path_place_t place = hak_path_place(here);
+    for (unsigned ways = hak_path_ways(paths, place); ways != 0; ways &= ways - 1) {
+        size_t at = place.set * HAK_PATH_WAYS + (size_t)__builtin_ctz(ways);
+        hak_path_t *path = &paths->paths[at];
+        uintptr_t other = (path->here.pc ^ here.pc) | (path->here.sp ^ here.sp) | (path->high ^ high) | (path->max ^ max);
+        if ((other | ((path->here.fp ^ here.fp) & path->fp_mask)) != 0) continue;
+        if (HAK_UNLIKELY(path->words > HAK_PATH_FIRST)) {
+            if (hak_path_long_holds(path, &paths->more[at])) return path;
+        } else if (hak_path_words_hold(here.sp, path->offsets, path->values, path->words)) {
+            return path;
+        }
+    }
+    return NULL;
+}
+
+/* Writes the path's frames, innermost first. */
+static inline void hak_path_pcs(const hak_paths_t *paths, const hak_path_t *path, uintptr_t *pcs) {
+    const hak_path_more_t *more = &paths->more[path - paths->paths];
+    *pcs++ = path->here.pc;
+    for (size_t i = 0; i + 1 < path->count; i++) *pcs++ = i < HAK_PATH_FIRST ? path->values[i] : more->values[i - HAK_PATH_FIRST];
+}
+
+/* An empty path in place of an older one; it leads nowhere before its `max` is set. */
+static inline hak_path_t *hak_path_begin(hak_paths_t *paths, hak_registers_t here) {
+    hak_path_place_t place = hak_path_place(here);
+    size_t way = paths->next_way++ % HAK_PATH_WAYS;
+    hak_path_t *path = &paths->paths[place.set * HAK_PATH_WAYS + way];
+    paths->tags[place.set][way] = place.tag;
+    path->here = here;
+    path->max = path->words = 0;
+    return path;
+}
+
+/* The word at `address`, above the path's beginning, has to be `value`; false: there is no room. */
+static inline bool hak_path_add(hak_paths_t *paths, hak_path_t *path, uintptr_t address, uint64_t value) {
+    size_t at = path->words, offset = address - path->here.sp;
+    if (at == HAK_PATH_FIRST + HAK_PATH_MORE || offset > UINT32_MAX) return false;
+    hak_path_more_t *more = &paths->more[path - paths->paths];
+    *(at < HAK_PATH_FIRST ? &path->values[at] : &more->values[at - HAK_PATH_FIRST]) = value;
+    *(at < HAK_PATH_FIRST ? &path->offsets[at] : &more->offsets[at - HAK_PATH_FIRST]) = (uint32_t)offset;
+    path->words++;
+    return true;
+}
+
+/* So that as many can be compared at once: the word there is compared again. */
+static inline void hak_path_fill_up(hak_paths_t *paths, hak_path_t *path, uintptr_t address, uint64_t value) {
+    while (path->words % HAK_PATH_AT_ONCE != 0) hak_path_add(paths, path, address, value);
 }
 
 #endif

@@ -108,13 +108,18 @@ static bool is_code(const hak_python_layout_t *layout, uintptr_t code, bool care
     return code != 0 && read_word(code + layout->object.type, &type, careful) && type == hak_load_relaxed(&hak_python_code_type);
 }
 
+static _Thread_local struct {
+    bool inside;     /* the getter, and in it the dynamic linker, may allocate and so come here again */
+    uintptr_t state; /* the last one */
+    hak_python_seen_t seen;
+} own;
+
 static HAK_INLINE uintptr_t own_state(const hak_python_layout_t *layout, void *(*get)(void), bool careful) {
     uintptr_t state = get != NULL ? (uintptr_t)get() : 0, owner = 0;
     /* That of 3.11 may be another thread's, and one that has ended may have been freed: first look may fail. */
-    static _Thread_local uintptr_t known;
-    if (state == 0 || !read_word(state + layout->thread.thread_id, &owner, careful || state != known)) return 0;
+    if (state == 0 || !read_word(state + layout->thread.thread_id, &owner, careful || state != own.state)) return 0;
     if (owner != (uintptr_t)pthread_self()) return 0;
-    return known = state;
+    return own.state = state;
 }
 
 /* The frame that the thread is in; 0 if it runs no Python. */
@@ -324,29 +329,58 @@ static size_t turn_and_hash(uint64_t *frames, size_t count, uint64_t *hash) {
     return count;
 }
 
-static inline size_t walk_seen(const hak_python_layout_t *layout, uint64_t *frames, size_t max, uint64_t *hash) {
-    static _Thread_local hak_python_seen_t seen;
+static size_t walk_seen(const hak_python_layout_t *layout, uint64_t *frames, size_t max, uint64_t *hash) {
+    hak_python_seen_t *seen = &own.seen;
     uintptr_t at = top_frame(layout, false);
+    seen->taken.max = 0;
     if (at == 0) return 0;
-    bool known = seen.gone == hak_load_relaxed(&hak_python_codes_gone) && follow_seen(layout, &seen, at, max);
-    if (HAK_UNLIKELY(!known && !see_anew(layout, &seen, at) && hak_python_words_before(&seen, seen.count) < max)) {
+    bool known = seen->gone == hak_load_relaxed(&hak_python_codes_gone) && follow_seen(layout, seen, at, max);
+    if (HAK_UNLIKELY(!known && !see_anew(layout, seen, at) && hak_python_words_before(seen, seen->count) < max)) {
         return turn_and_hash(frames, walk_plainly(layout, at, frames, max), hash);
     }
-    return hak_python_take_words(&seen, frames, max, hash);
+    hak_python_take_words(seen, frames, max);
+    *hash = hak_hash_join(*hash, seen->taken.hash, seen->taken.count);
+    return seen->taken.count;
 }
 
 size_t hak_python_walk(uint64_t *frames, size_t max, bool careful, uint64_t *hash) {
-    /* The getter, and in it the dynamic linker, may allocate and so come here again. */
-    static _Thread_local bool inside;
     const hak_python_layout_t *layout;
     hak_python_state_t state = hak_python_state(&layout);
-    if ((state != HAK_PYTHON_OK && state != HAK_PYTHON_UNTRIED) || inside) return 0;
-    inside = true;
+    if ((state != HAK_PYTHON_OK && state != HAK_PYTHON_UNTRIED) || own.inside) return 0;
+    own.inside = true;
     size_t count = 0;
     if (state == HAK_PYTHON_OK || try_layout(layout, careful)) {
         if (HAK_UNLIKELY(careful)) count = turn_and_hash(frames, walk_carefully(layout, frames, max), hash);
         else count = walk_seen(layout, frames, max, hash);
     }
-    inside = false;
+    own.inside = false;
     return count;
+}
+
+/* Do the frames that were taken last lie where they lay, and stand where they stood? */
+static inline bool taken_stay(const hak_python_layout_t *layout, const hak_python_seen_t *seen, uintptr_t at) {
+    uintptr_t previous = layout->frame.previous, instruction = layout->frame.instr_ptr;
+    const hak_python_step_t *last = &seen->steps[seen->taken.last], *step = &seen->steps[seen->count - 1];
+    if (step->at != at) return false;
+    for (;; step--) {
+        if (raw_word(step->at + instruction) != step->instruction) return false;
+        if (step == last) return !seen->taken.whole || raw_word(step->at + previous) == 0;
+        if (raw_word(step->at + previous) != step[-1].at) return false;
+    }
+}
+
+bool hak_python_known(size_t max, uint64_t *hash, size_t *count) {
+    const hak_python_layout_t *layout;
+    const hak_python_seen_t *seen = &own.seen;
+    if (hak_python_state(&layout) != HAK_PYTHON_OK || own.inside || seen->taken.max != max) return false;
+    if (seen->gone != hak_load_relaxed(&hak_python_codes_gone)) return false;
+    own.inside = true;
+    uintptr_t at = top_frame(layout, false);
+    bool stay = at != 0 && taken_stay(layout, seen, at);
+    own.inside = false;
+    if (stay) {
+        *count = seen->taken.count;
+        *hash = hak_hash_join(*hash, seen->taken.hash, seen->taken.count);
+    }
+    return stay;
 }

@@ -11,6 +11,8 @@
 /* Writes at most `max` frames, the innermost ones, outermost first, and adds them to *hash (hash.h). careful: every read may fail,
  * as after a signal that struck anywhere. */
 size_t hak_python_walk(uint64_t *frames, size_t max, bool careful, uint64_t *hash);
+/* The same if they are those of the thread's last walk, without writing them; false: they are not. */
+bool hak_python_known(size_t max, uint64_t *hash, size_t *count);
 
 /* A code object may be followed by another at its address, so frames are looked at anew each time, unless the end of their code
  * object would be told: by hak_python_block_ends, if the function says so of it. NULL: of none. */

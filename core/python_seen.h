@@ -24,6 +24,12 @@ typedef struct hak_python_seen {
     hak_python_step_t steps[HAK_PYTHON_SEEN];
     uint64_t words[HAK_PYTHON_SEEN];    /* see hak_python_frame_code */
     uint64_t sums[HAK_PYTHON_SEEN + 1]; /* at i: the hash of the first i words */
+    struct {
+        size_t max;    /* words that were asked for; 0: the steps were not all that there is to them */
+        size_t count, last; /* words; the outermost step that matters to them */
+        bool whole;    /* there are no more */
+        uint64_t hash; /* of them alone */
+    } taken;           /* by the last walk */
 } hak_python_seen_t;
 
 /* The place of the frame among the steps; their number if it is not there. */
@@ -51,12 +57,16 @@ static inline bool hak_python_push_step(hak_python_seen_t *seen, uintptr_t at, u
     return true;
 }
 
-/* Writes the innermost frames, at most `max`, outermost first, and adds them to *hash. */
-static inline size_t hak_python_take_words(const hak_python_seen_t *seen, uint64_t *frames, size_t max, uint64_t *hash) {
-    size_t all = hak_python_words_before(seen, seen->count), count = hak_min(all, max), from = all - count;
+/* Writes the innermost frames, at most `max`, outermost first, and notes what they are. */
+static inline void hak_python_take_words(hak_python_seen_t *seen, uint64_t *frames, size_t max) {
+    size_t all = hak_python_words_before(seen, seen->count), count = hak_min(all, max), from = all - count, last = 0;
+    while (last + 1 < seen->count && all - seen->steps[last].words >= max) last++;
     memcpy(frames, seen->words + from, count * sizeof *frames);
-    *hash = hak_hash_join(*hash, hak_hash_between(seen->sums[from], seen->sums[all], count), count);
-    return count;
+    seen->taken.max = max;
+    seen->taken.count = count;
+    seen->taken.last = last;
+    seen->taken.whole = last == 0 && all < max;
+    seen->taken.hash = hak_hash_between(seen->sums[from], seen->sums[all], count);
 }
 
 #endif

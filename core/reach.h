@@ -24,6 +24,7 @@ static inline bool hak_reach(hak_reach_t *reach, uintptr_t address) {
     return address - reach->other.low < reach->other.high - reach->other.low || hak_reach_slow(reach, address);
 }
 
-HAK_RAW_READS static inline uintptr_t hak_reach_word(uintptr_t address) { return *(const volatile uintptr_t *)address; }
+typedef uintptr_t __attribute__((may_alias)) hak_reach_word_t;
+HAK_RAW_READS static inline uintptr_t hak_reach_word(uintptr_t address) { return *(const hak_reach_word_t *)address; }
 
 #endif

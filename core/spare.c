@@ -38,10 +38,10 @@ static size_t best_slot(size_t wanted, size_t *bytes) {
     return best;
 }
 
-hak_moved_t hak_spare_move_in(void *at, size_t size) {
-    size_t bytes, slot = best_slot(size, &bytes);
+hak_moved_t hak_spare_move_in(void *at, size_t *size) {
+    size_t bytes, slot = best_slot(*size, &bytes);
     if (bytes == 0 || !make_busy(slot, bytes)) return HAK_NOT_MOVED;
-    size_t most = hak_min(bytes, size);
+    size_t most = *size = hak_min(bytes, *size);
     hak_moved_t moved = hak_os_move((char *)address_of(slot) + bytes - most, at, most);
     say_held(slot, moved == HAK_MOVED ? bytes - most : bytes);
     return moved;

@@ -41,7 +41,27 @@ void hak_stack_open(size_t depth, size_t budget) {
     stacks.depth = hak_min(depth, HAK_STACK_DEPTH_MAX);
 }
 
-static uint32_t capture_at(hak_registers_t here, bool exact) {
+/* What the depot knows of a stack: its two walks, as one hash. */
+static inline uint64_t hash_of_walks(uint64_t hash, size_t native, size_t python) {
+    return hak_hash_end(hash, (uint64_t)HAK_DEPOT_STACK << 32 | native << 16 | python);
+}
+
+/* The number of a stack that the thread had before; 0: it is to be walked anew. */
+static inline uint32_t capture_known(hak_registers_t here) {
+    hak_walk_t walk;
+    if (!hak_unwind_known(here, stacks.depth, &walk)) return 0;
+    uint64_t words[HAK_STACK_DEPTH_MAX], hash = walk.hash;
+    size_t python;
+    if (!hak_python_known(stacks.depth, &hash, &python)) python = hak_python_walk(words, stacks.depth, false, &hash);
+    hash = hash_of_walks(hash, walk.count, python);
+    uint32_t known = (uint32_t)hak_recent_get(walk.stack, hash);
+    if (HAK_LIKELY(known != 0)) return known;
+    known = hak_depot_known(hash);
+    if (known != 0) hak_recent_note(walk.stack, hash, known);
+    return known;
+}
+
+static HAK_NOINLINE uint32_t capture_anew(hak_registers_t here, bool exact) {
     struct {
         stack_header_t header;
         uint64_t words[2 * HAK_STACK_DEPTH_MAX];
@@ -53,18 +73,19 @@ static uint32_t capture_at(hak_registers_t here, bool exact) {
     }
     uint64_t hash = walk.hash;
     size_t python = hak_python_walk(found.words + walk.count, stacks.depth, exact, &hash);
-    hash = hak_hash_end(hash, (uint64_t)HAK_DEPOT_STACK << 32 | walk.count << 16 | python);
-    hak_store_relaxed(&stacks.captures, hak_load_relaxed(&stacks.captures) + 1);
-    uint32_t known = walk.stack != NULL ? (uint32_t)hak_recent_get(walk.stack, hash) : 0;
-    if (HAK_LIKELY(known != 0)) return known;
     found.header = (stack_header_t){(uint32_t)walk.count, (uint32_t)python};
     size_t size = sizeof found.header + (walk.count + python) * sizeof found.words[0];
     bool fresh;
-    uint32_t number = hak_depot_keep_hashed(HAK_DEPOT_STACK, &found, size, hash, &fresh);
-    if (number != 0 && walk.stack != NULL) hak_recent_note(walk.stack, hash, number);
+    uint32_t number = hak_depot_keep_hashed(HAK_DEPOT_STACK, &found, size, hash_of_walks(hash, walk.count, python), &fresh);
     if (fresh) hak_add_relaxed(&stacks.stacks, 1);
     if (number == 0) hak_add_relaxed(&stacks.lost, 1);
     return number;
+}
+
+static uint32_t capture_at(hak_registers_t here, bool exact) {
+    hak_store_relaxed(&stacks.captures, hak_load_relaxed(&stacks.captures) + 1);
+    uint32_t known = exact ? 0 : capture_known(here);
+    return HAK_LIKELY(known != 0) ? known : capture_anew(here, exact);
 }
 
 uint32_t hak_stack_capture_from(const void *frame_address) {

@@ -1,5 +1,5 @@
 /* trail.h -- the frames of a walk, kept for the next one.
- * May use: base, atomic, recent, object.
+ * May use: base, atomic, object, path, reach.
  * From one call of malloc to the next most of a thread's stack stays as it was. A walk that comes to a frame with the program
  * counter, stack pointer and frame pointer of one in the trail need not look its rule up, nor those of its callers: the same
  * rules read the same words, so as long as these hold what they held, the frames are the same. That is a word a frame, and
@@ -15,9 +15,10 @@
 
 #include "atomic.h"
 #include "object.h"
-#include "recent.h"
+#include "path.h"
+#include "reach.h"
 
-enum { HAK_TRAIL_STEPS = 64, HAK_TRAILS = 64, HAK_TRAIL_EXTENTS = 4, HAK_PATHS = 256, HAK_PATH_WAYS = 2, HAK_PATH_STEPS = 10 };
+enum { HAK_TRAIL_STEPS = 64, HAK_TRAILS = 64, HAK_TRAIL_EXTENTS = 4 };
 
 /* A frame, and where its caller's frame pointer was found: 0, still in its register; HAK_TRAIL_END, by no common rule;
  * HAK_TRAIL_BOTTOM: it has no caller. In its low bits: whether a rule used this frame's frame pointer to find the caller, and whether
@@ -37,24 +38,22 @@ static inline bool hak_trail_is_at(const hak_trail_step_t *step, uintptr_t pc, u
     return step->sp == sp && step->pc == pc && (step->fp == fp || !hak_trail_needs_fp(step));
 }
 
-/* See path.h. */
-typedef struct hak_path {
-    uint32_t count, joint;                  /* steps, 0: none; the place in the trail of the last one */
-    uint64_t sum;                           /* the hash of the pcs of all but the last, outermost first */
-    hak_recent_t stack;                     /* the last one of those who came this way: hash -> number */
-    hak_trail_step_t steps[HAK_PATH_STEPS]; /* innermost first */
-} hak_path_t;
+/* Does the step from `from`, which is no mark, still lead to `to`? It was a common one: it went up, and the words that it read lie
+ * between the two frames. */
+static inline bool hak_step_leads(const hak_trail_step_t *from, const hak_trail_step_t *to) {
+    if (hak_reach_word(to->sp - sizeof to->pc) != to->pc) return false;
+    if (HAK_LIKELY(!hak_trail_needs_fp(to))) return true;
+    uintptr_t fp_at = hak_trail_fp_at(from);
+    return fp_at == 0 || hak_reach_word(fp_at) == to->fp;
+}
 
 typedef struct hak_trail {
     uint32_t count;
-    uint32_t end;        /* no mark lies above this step; 0 if there is none */
     uintptr_t high;      /* of the stack on which all these frames lie, but for those behind marks */
     uint32_t extent_count;
     hak_extent_t extents[HAK_TRAIL_EXTENTS]; /* objects that stay, through which the last walks came */
     hak_trail_step_t steps[HAK_TRAIL_STEPS]; /* outermost first: what a thread comes back to stays where it is */
-    uint64_t sums[HAK_TRAIL_STEPS + 1];      /* at i + 1: the hash of the pcs from the outermost to that at i (hash.h) */
-    hak_path_t paths[HAK_PATHS];
-    uint32_t next_way; /* in which a path will be kept */
+    hak_paths_t paths;
 } hak_trail_t;
 
 typedef struct hak_trails {

@@ -5,6 +5,7 @@
 #include "atomic.h"
 #include "bits.h"
 #include "cfi.h"
+#include "hash.h"
 #include "object.h"
 #include "path.h"
 #include "reach.h"
@@ -288,14 +289,13 @@ static inline bool needs_fp(const hak_trail_step_t *step, bool caller_needs_fp) 
     return (step->fp_at & HAK_TRAIL_FP_USED) != 0 || (hak_trail_fp_at(step) == 0 && caller_needs_fp);
 }
 
-/* Where there is no room the outermost are dropped. What was kept of the trail's steps. */
-static inline size_t keep_trail(const trace_t *trace) {
+/* Where there is no room the outermost are dropped. */
+static inline void keep_trail(const trace_t *trace) {
     hak_trail_step_t *steps = trace->trail->steps;
     size_t fresh = trace->fresh_count, kept = hak_min(trace->kept, HAK_TRAIL_STEPS - fresh);
     if (HAK_UNLIKELY(kept < trace->kept)) {
         size_t dropped = trace->kept - kept;
         memmove(steps, steps + dropped, kept * sizeof *steps);
-        memmove(trace->trail->sums, trace->trail->sums + dropped, (kept + 1) * sizeof trace->trail->sums[0]);
     }
     bool needed = kept == 0 || hak_trail_needs_fp(&steps[kept - 1]);
     for (size_t i = 0; i < fresh; i++) {
@@ -303,14 +303,33 @@ static inline size_t keep_trail(const trace_t *trace) {
         needed = needs_fp(&step, needed);
         step.fp_at = (step.fp_at & ~(uintptr_t)HAK_TRAIL_FP_NEEDED) | (needed ? HAK_TRAIL_FP_NEEDED : 0);
         steps[kept + i] = step;
-        trace->trail->sums[kept + i + 1] = hak_hash_add(trace->trail->sums[kept + i], step.pc);
     }
-    uint32_t end = (uint32_t)(kept + fresh);
-    trace->trail->count = end;
-    do end--;
-    while (end != 0 && steps[end].fp_at < HAK_TRAIL_BOTTOM);
-    trace->trail->end = end;
-    return kept;
+    trace->trail->count = (uint32_t)(kept + fresh);
+}
+
+/* Keeps the way of a walk that has put its steps on top of the trail's. */
+static inline void remember_path(const trace_t *trace, hak_registers_t here, uint64_t hash) {
+    hak_trail_t *trail = trace->trail;
+    if (trace->count == 0 || trace->count > trail->count) return;
+    const hak_trail_step_t *top = &trail->steps[trail->count - 1], *last = top - (trace->count - 1);
+    if (trace->count < trace->max && hak_trail_fp_at(last) != HAK_TRAIL_BOTTOM) return;
+    hak_path_t *path = hak_path_begin(&trail->paths, here);
+    for (const hak_trail_step_t *step = top; step > last; step--) {
+        if (step->fp_at >= HAK_TRAIL_BOTTOM) return;
+        if (!hak_path_add(&trail->paths, path, step[-1].sp - sizeof step->pc, step[-1].pc)) return;
+    }
+    bool needed = false; /* by the steps so far, from the outermost on: what lies further out is not asked for */
+    for (const hak_trail_step_t *step = last + 1; step <= top; step++) {
+        uintptr_t fp_at = hak_trail_fp_at(step);
+        if (needed && fp_at != 0 && !hak_path_add(&trail->paths, path, fp_at, step[-1].fp)) return;
+        needed = (step->fp_at & HAK_TRAIL_FP_USED) != 0 || (fp_at == 0 && needed);
+    }
+    if (top != last) hak_path_fill_up(&trail->paths, path, top[-1].sp - sizeof top->pc, top[-1].pc);
+    path->fp_mask = needed ? UINTPTR_MAX : 0;
+    path->high = trail->high;
+    path->hash = hash;
+    path->count = (uint16_t)trace->count;
+    path->max = (uint16_t)trace->max;
 }
 
 static void keep_extents(hak_trail_t *trail, const walker_t *walker) {
@@ -339,16 +358,16 @@ static HAK_NOINLINE hak_walk_t unwind_slow(hak_registers_t here, bool exact, hak
     trace_t trace;
     trace.pcs = pcs;
     trace.count = trace.fresh_count = 0;
-    trace.max = trail != NULL ? hak_min(max, HAK_TRAIL_STEPS) : max;
+    trace.max = max;
     trace.kept = trail != NULL ? trail->count : 0;
     walker.trail = trace.trail = trail;
-    bool skips = false, joined = false;
+    bool skips = false;
     for (bool more = max > 0; more;) {
         bool skip = trace.count == 0 && walker.at.pc - skipped.start < skipped.end - skipped.start;
         skips = skips || skip;
         if (!skip) {
             add_frame(&trace, &walker, exact);
-            if (trail != NULL && !exact && (joined = follow_trail(&trace, &walker))) break;
+            if (trail != NULL && !exact && follow_trail(&trace, &walker)) break;
             if (trace.count == trace.max) break;
         }
         bool was_exact = exact;
@@ -357,27 +376,37 @@ static HAK_NOINLINE hak_walk_t unwind_slow(hak_registers_t here, bool exact, hak
         if (!more && walker.fp_at != HAK_TRAIL_BOTTOM) walker.fp_at = HAK_TRAIL_END; /* it leads to no frame of the trail */
         if (trace.fresh_count != 0 && !was_exact) trace.fresh[trace.fresh_count - 1].fp_at = walker.fp_at;
     }
-    if (trail != NULL && walker.others_count != walker.others_of_trail) keep_extents(trail, &walker);
+    uint64_t hash = hash_of_pcs(pcs, trace.count);
     if (trail != NULL) {
-        size_t kept = keep_trail(&trace);
-        if (joined && !skips) hak_path_keep(trail, kept - 1);
+        if (walker.others_count != walker.others_of_trail) keep_extents(trail, &walker);
+        keep_trail(&trace);
+        if (!skips) remember_path(&trace, here, hash);
         hak_trail_give(&own_trail);
     }
-    return (hak_walk_t){trace.count, walker.fresh, hash_of_pcs(pcs, trace.count), NULL};
+    return (hak_walk_t){trace.count, walker.fresh, hash, NULL};
 }
 
 hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uintptr_t *pcs, size_t max) {
     hak_reach_t reach = hak_reach_start();
     hak_trail_t *trail = HAK_X86_64 && !exact ? hak_trail_take(&own_trail, &trails, reach.own.high) : NULL;
-    hak_path_t *path = trail != NULL ? hak_path_ways(trail, here.pc, here.sp) : NULL;
-    for (size_t way = 0; path != NULL && way < HAK_PATH_WAYS; way++) {
-        uint64_t hash;
-        size_t count = hak_path_follow(trail, path + way, here, &reach, pcs, hak_min(max, HAK_TRAIL_STEPS), &hash);
-        if (count == 0) continue;
-        hak_trail_give(&own_trail);
-        return (hak_walk_t){count, false, hash, &path[way].stack};
-    }
-    return unwind_slow(here, exact, skipped, reach, trail, pcs, max);
+    if (trail == NULL) return unwind_slow(here, exact, skipped, reach, NULL, pcs, max);
+    size_t most = hak_min(max, HAK_TRAIL_STEPS);
+    hak_path_t *path = hak_path_find(&trail->paths, here, reach.own.low, reach.own.high, most);
+    if (path == NULL) return unwind_slow(here, false, skipped, reach, trail, pcs, most);
+    hak_path_pcs(&trail->paths, path, pcs);
+    hak_walk_t walk = {path->count, false, path->hash, &path->stack};
+    hak_trail_give(&own_trail);
+    return walk;
+}
+
+bool hak_unwind_known(hak_registers_t here, size_t max, hak_walk_t *walk) {
+    hak_reach_t reach = hak_reach_start();
+    hak_trail_t *trail = HAK_X86_64 ? hak_trail_take(&own_trail, &trails, reach.own.high) : NULL;
+    if (trail == NULL) return false;
+    hak_path_t *path = hak_path_find(&trail->paths, here, reach.own.low, reach.own.high, hak_min(max, HAK_TRAIL_STEPS));
+    if (HAK_LIKELY(path != NULL)) *walk = (hak_walk_t){path->count, false, path->hash, &path->stack};
+    hak_trail_give(&own_trail);
+    return path != NULL;
 }
 
 void hak_unwind_thread_ends(void) {

@@ -22,6 +22,8 @@ typedef struct hak_code {
 /* Writes at most `max` pcs, innermost first: return addresses, and for a frame that a signal struck the address after its pc.
  * Frames in `skipped` are left out as long as there is none outside it. `here` is the function that runs at here.pc; exact: that is the instruction that a signal struck, not a return address. */
 hak_walk_t hak_unwind(hak_registers_t here, bool exact, hak_code_t skipped, uintptr_t *pcs, size_t max);
+/* The same of a caller's stack that this thread had not long ago, without the pcs; false: it did not, or nobody remembers. */
+bool hak_unwind_known(hak_registers_t here, size_t max, hak_walk_t *walk);
 
 /* The calling thread has walked its stack for the last time but for a few. */
 void hak_unwind_thread_ends(void);

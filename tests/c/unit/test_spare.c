@@ -35,15 +35,23 @@ static void keep(size_t size, char with) {
     CHECK_EQUAL(marked(block, size, 0), size);
 }
 
+/* It tells how many bytes were moved, too: those that hold what was there. */
+static hak_moved_t move_in(char *at, size_t size) {
+    size_t moved = size;
+    hak_moved_t result = hak_spare_move_in(at, &moved);
+    if (result == HAK_MOVED) CHECK_EQUAL(marked(at, size, at[0]), moved);
+    return result;
+}
+
 static void pages_move_with_what_they_hold_and_once(void) {
     open_arena();
     char *to = allocate(300 * KIB);
-    CHECK_EQUAL(hak_spare_move_in(to, 300 * KIB), HAK_NOT_MOVED);
+    CHECK_EQUAL(move_in(to, 300 * KIB), HAK_NOT_MOVED);
     keep(300 * KIB, 7);
-    CHECK_EQUAL(hak_spare_move_in(to, 300 * KIB), HAK_MOVED);
+    CHECK_EQUAL(move_in(to, 300 * KIB), HAK_MOVED);
     CHECK_EQUAL(marked(to, 300 * KIB, 7), 300 * KIB);
     char *again = allocate(300 * KIB);
-    CHECK_EQUAL(hak_spare_move_in(again, 300 * KIB), HAK_NOT_MOVED);
+    CHECK_EQUAL(move_in(again, 300 * KIB), HAK_NOT_MOVED);
     CHECK_EQUAL(marked(again, 300 * KIB, 0), 300 * KIB);
 }
 
@@ -51,13 +59,13 @@ static void the_least_that_is_enough_is_taken_or_else_the_most(void) {
     open_arena();
     keep(400 * KIB, 4), keep(320 * KIB, 3), keep(512 * KIB, 5);
     char *to = allocate(2048 * KIB);
-    CHECK_EQUAL(hak_spare_move_in(to, 300 * KIB), HAK_MOVED);
+    CHECK_EQUAL(move_in(to, 300 * KIB), HAK_MOVED);
     CHECK_EQUAL(marked(to, 2048 * KIB, 3), 300 * KIB);
     to = allocate(2048 * KIB);
-    CHECK_EQUAL(hak_spare_move_in(to, 1000 * KIB), HAK_MOVED);
+    CHECK_EQUAL(move_in(to, 1000 * KIB), HAK_MOVED);
     CHECK_EQUAL(marked(to, 2048 * KIB, 5), 512 * KIB);
     to = allocate(2048 * KIB);
-    CHECK_EQUAL(hak_spare_move_in(to, 20 * KIB), HAK_MOVED); /* what was left of the first */
+    CHECK_EQUAL(move_in(to, 20 * KIB), HAK_MOVED); /* what was left of the first */
     CHECK_EQUAL(marked(to, 2048 * KIB, 3), 20 * KIB);
 }
 
@@ -70,11 +78,11 @@ static void where_no_slot_is_empty_more_pages_are_kept_in_place_of_fewer(void) {
     CHECK_EQUAL(marked(small, 288 * KIB, 2), 288 * KIB);
     keep(900 * KIB, 3);
     char *to = allocate(2048 * KIB);
-    CHECK_EQUAL(hak_spare_move_in(to, 300 * KIB), HAK_MOVED);
+    CHECK_EQUAL(move_in(to, 300 * KIB), HAK_MOVED);
     CHECK_EQUAL(marked(to, 2048 * KIB, 1), 300 * KIB); /* of the second: the first has made way */
-    for (size_t i = 2; i < HAK_SPARE_SLOTS; i++) CHECK_EQUAL(hak_spare_move_in(allocate(300 * KIB), 300 * KIB), HAK_MOVED);
+    for (size_t i = 2; i < HAK_SPARE_SLOTS; i++) CHECK_EQUAL(move_in(allocate(300 * KIB), 300 * KIB), HAK_MOVED);
     to = allocate(2048 * KIB);
-    CHECK_EQUAL(hak_spare_move_in(to, 2048 * KIB), HAK_MOVED);
+    CHECK_EQUAL(move_in(to, 2048 * KIB), HAK_MOVED);
     CHECK_EQUAL(marked(to, 2048 * KIB, 3), 900 * KIB);
 }
 
@@ -85,7 +93,7 @@ static void a_slot_holds_no_more_than_it_has_room_for(void) {
     mark(from, size, 9);
     hak_spare_move_out(from, size);
     CHECK_EQUAL(marked(from, size, 0), HAK_SPARE_SLOT_BYTES);
-    CHECK_EQUAL(hak_spare_move_in(to, size), HAK_MOVED);
+    CHECK_EQUAL(move_in(to, size), HAK_MOVED);
     CHECK_EQUAL(marked(to, size, 9), HAK_SPARE_SLOT_BYTES);
 }
 
@@ -105,12 +113,12 @@ static void a_range_that_is_renewed_is_part_of_the_arena_again(void) {
     char *blocks[BLOCKS];
     for (size_t i = 0; i < BLOCKS; i++) blocks[i] = allocate(size);
     keep(size, 1);
-    CHECK_EQUAL(hak_spare_move_in(blocks[0], size), HAK_MOVED);
+    CHECK_EQUAL(move_in(blocks[0], size), HAK_MOVED);
     hak_spare_move_out(blocks[0], size);
     CHECK(hak_arena_renew(blocks[0], size) && hak_os_commit(blocks[0], size));
     size_t before = mappings(); /* the slots are mapped by now, and one was moved to */
     for (size_t i = 0; i < BLOCKS; i++) {
-        CHECK_EQUAL(hak_spare_move_in(blocks[i], size), HAK_MOVED);
+        CHECK_EQUAL(move_in(blocks[i], size), HAK_MOVED);
         hak_spare_move_out(blocks[i], size);
     }
     CHECK_MOST(before + BLOCKS / 2, mappings());
@@ -129,7 +137,7 @@ static void *keep_and_take(void *argument) {
     for (size_t n = check_scaled(3000); n != 0; n--) {
         mark(from, size, own);
         hak_spare_move_out(from, size);
-        if (hak_spare_move_in(to, size) == HAK_MOVED) CHECK_EQUAL(marked(to, size, to[0]), size);
+        if (move_in(to, size) == HAK_MOVED) CHECK_EQUAL(marked(to, size, to[0]), size);
         if (to[0] != 0) CHECK(to[0] <= 4);
         mark(to, size, 0);
     }
@@ -140,7 +148,7 @@ static void threads_never_share_pages(void) {
     pthread_t threads[4];
     open_arena();
     hak_spare_move_out(allocate(300 * KIB), 300 * KIB);
-    CHECK_EQUAL(hak_spare_move_in(allocate(300 * KIB), 300 * KIB), HAK_MOVED);
+    CHECK_EQUAL(move_in(allocate(300 * KIB), 300 * KIB), HAK_MOVED);
     for (uintptr_t i = 0; i < 4; i++) CHECK(pthread_create(&threads[i], NULL, keep_and_take, (void *)(i + 1)) == 0);
     for (int i = 0; i < 4; i++) CHECK(pthread_join(threads[i], NULL) == 0);
 }
