@@ -17,29 +17,28 @@ enum {
     HAK_PATH_WAYS = 4,
     HAK_PATHS = HAK_PATH_SETS * HAK_PATH_WAYS,
     HAK_PATH_AT_ONCE = 4, /* words that are compared */
-    HAK_PATH_FIRST = 24,  /* words of most stacks, which lie together in few cache lines */
-    HAK_PATH_MORE = 104,
+    HAK_PATH_FIRST = 6,   /* groups of so many words, enough for most stacks */
+    HAK_PATH_MORE = 26,
 };
-_Static_assert(HAK_PATH_FIRST % HAK_PATH_AT_ONCE == 0 && HAK_PATH_MORE % HAK_PATH_AT_ONCE == 0, "all are compared");
+
+/* What words held, and where they are from the path's stack pointer on. */
+typedef struct hak_path_words {
+    uint64_t values[HAK_PATH_AT_ONCE];
+    uint32_t offsets[HAK_PATH_AT_ONCE];
+} hak_path_words_t;
 
 typedef struct hak_path {
     hak_registers_t here;
-    uintptr_t fp_mask;  /* 0: no rule needs here.fp */
     uintptr_t high;     /* of the stack */
     uint64_t hash;      /* of the pcs (hash.h) */
+    hak_recent_t stack; /* the last one of those who came this way: hash -> number */
     uint16_t max;       /* frames that were asked for; 0: no path */
     uint16_t count;     /* frames */
-    uint16_t words;     /* a multiple of HAK_PATH_AT_ONCE */
-    hak_recent_t stack; /* the last one of those who came this way: hash -> number */
-    uint64_t values[HAK_PATH_FIRST];  /* those of the callers' pcs first, innermost first */
-    uint32_t offsets[HAK_PATH_FIRST]; /* of these words from here.sp */
+    uint16_t words;     /* whole groups: those of the callers' pcs first, innermost first */
+    uint16_t uses_fp;   /* 1: a rule needs here.fp */
+    hak_path_words_t first[HAK_PATH_FIRST];
 } HAK_ALIGNED(HAK_CACHE_LINE) hak_path_t;
-
-/* What has no room in the path of the same place. */
-typedef struct hak_path_more {
-    uint64_t values[HAK_PATH_MORE];
-    uint32_t offsets[HAK_PATH_MORE];
-} hak_path_more_t;
+_Static_assert(offsetof(hak_path_t, first) == HAK_CACHE_LINE, "16 words make it four lines");
 
 typedef uint32_t hak_path_tags_t __attribute__((vector_size(HAK_PATH_WAYS * sizeof(uint32_t))));
 
@@ -47,7 +46,7 @@ typedef uint32_t hak_path_tags_t __attribute__((vector_size(HAK_PATH_WAYS * size
 typedef struct hak_paths {
     hak_path_tags_t tags[HAK_PATH_SETS]; /* of the paths of the same place */
     hak_path_t paths[HAK_PATHS];
-    hak_path_more_t more[HAK_PATHS];
+    hak_path_words_t more[HAK_PATHS][HAK_PATH_MORE]; /* what has no room in the path of the same place */
     uint32_t next_way; /* in which a path will be kept */
 } hak_paths_t;
 
@@ -75,21 +74,23 @@ static HAK_INLINE unsigned hak_path_ways(const hak_paths_t *paths, hak_path_plac
 
 typedef uint64_t hak_path_pair_t __attribute__((vector_size(16)));
 
-static HAK_INLINE bool hak_path_words_hold(uintptr_t sp, const uint32_t *offsets, const uint64_t *values, size_t count) {
+static HAK_INLINE bool hak_path_words_hold(uintptr_t sp, const hak_path_words_t *words, size_t groups) {
     hak_path_pair_t difference = {0, 0}, other = {0, 0};
-    for (const uint64_t *end = values + count; values != end; values += HAK_PATH_AT_ONCE, offsets += HAK_PATH_AT_ONCE) {
+    for (const hak_path_words_t *end = words + groups; words != end; words++) {
+        const uint32_t *offsets = words->offsets;
         hak_path_pair_t first = {hak_reach_word(sp + offsets[0]), hak_reach_word(sp + offsets[1])};
         hak_path_pair_t second = {hak_reach_word(sp + offsets[2]), hak_reach_word(sp + offsets[3])};
-        difference |= first ^ (hak_path_pair_t){values[0], values[1]};
-        other |= second ^ (hak_path_pair_t){values[2], values[3]};
+        difference |= first ^ (hak_path_pair_t){words->values[0], words->values[1]};
+        other |= second ^ (hak_path_pair_t){words->values[2], words->values[3]};
     }
     difference |= other;
     return (difference[0] | difference[1]) == 0;
 }
 
-static HAK_NOINLINE bool hak_path_long_holds(const hak_path_t *path, const hak_path_more_t *more) {
-    return hak_path_words_hold(path->here.sp, path->offsets, path->values, HAK_PATH_FIRST) &&
-           hak_path_words_hold(path->here.sp, more->offsets, more->values, (size_t)path->words - HAK_PATH_FIRST);
+static HAK_NOINLINE bool hak_path_long_holds(const hak_path_t *path, const hak_path_words_t *more) {
+    size_t groups = path->words / HAK_PATH_AT_ONCE;
+    return hak_path_words_hold(path->here.sp, path->first, HAK_PATH_FIRST) &&
+           hak_path_words_hold(path->here.sp, more, groups - HAK_PATH_FIRST);
 }
 
 /* The path that leads from there through at most `max` frames, of a thread whose own stack is between low and high. */
@@ -100,21 +101,27 @@ static HAK_INLINE hak_path_t *hak_path_find(hak_paths_t *paths, hak_registers_t 
         size_t at = place.set * HAK_PATH_WAYS + (size_t)__builtin_ctz(ways);
         hak_path_t *path = &paths->paths[at];
         uintptr_t other = (path->here.pc ^ here.pc) | (path->here.sp ^ here.sp) | (path->high ^ high) | (path->max ^ max);
-        if ((other | ((path->here.fp ^ here.fp) & path->fp_mask)) != 0) continue;
-        if (HAK_UNLIKELY(path->words > HAK_PATH_FIRST)) {
-            if (hak_path_long_holds(path, &paths->more[at])) return path;
-        } else if (hak_path_words_hold(here.sp, path->offsets, path->values, path->words)) {
+        if ((other | ((path->here.fp ^ here.fp) & -(uintptr_t)path->uses_fp)) != 0) continue;
+        size_t groups = path->words / HAK_PATH_AT_ONCE;
+        if (HAK_UNLIKELY(groups > HAK_PATH_FIRST)) {
+            if (hak_path_long_holds(path, paths->more[at])) return path;
+        } else if (hak_path_words_hold(here.sp, path->first, groups)) {
             return path;
         }
     }
     return NULL;
 }
 
+/* The group in which a word of the path is. */
+static inline hak_path_words_t *hak_path_group(hak_paths_t *paths, hak_path_t *path, size_t word) {
+    size_t group = word / HAK_PATH_AT_ONCE;
+    return group < HAK_PATH_FIRST ? &path->first[group] : &paths->more[path - paths->paths][group - HAK_PATH_FIRST];
+}
+
 /* Writes the path's frames, innermost first. */
-static inline void hak_path_pcs(const hak_paths_t *paths, const hak_path_t *path, uintptr_t *pcs) {
-    const hak_path_more_t *more = &paths->more[path - paths->paths];
+static inline void hak_path_pcs(hak_paths_t *paths, hak_path_t *path, uintptr_t *pcs) {
     *pcs++ = path->here.pc;
-    for (size_t i = 0; i + 1 < path->count; i++) *pcs++ = i < HAK_PATH_FIRST ? path->values[i] : more->values[i - HAK_PATH_FIRST];
+    for (size_t i = 0; i + 1 < path->count; i++) *pcs++ = hak_path_group(paths, path, i)->values[i % HAK_PATH_AT_ONCE];
 }
 
 /* An empty path in place of an older one; it leads nowhere before its `max` is set. */
@@ -131,10 +138,10 @@ static inline hak_path_t *hak_path_begin(hak_paths_t *paths, hak_registers_t her
 /* The word at `address`, above the path's beginning, has to be `value`; false: there is no room. */
 static inline bool hak_path_add(hak_paths_t *paths, hak_path_t *path, uintptr_t address, uint64_t value) {
     size_t at = path->words, offset = address - path->here.sp;
-    if (at == HAK_PATH_FIRST + HAK_PATH_MORE || offset > UINT32_MAX) return false;
-    hak_path_more_t *more = &paths->more[path - paths->paths];
-    *(at < HAK_PATH_FIRST ? &path->values[at] : &more->values[at - HAK_PATH_FIRST]) = value;
-    *(at < HAK_PATH_FIRST ? &path->offsets[at] : &more->offsets[at - HAK_PATH_FIRST]) = (uint32_t)offset;
+    if (at == (HAK_PATH_FIRST + HAK_PATH_MORE) * HAK_PATH_AT_ONCE || offset > UINT32_MAX) return false;
+    hak_path_words_t *group = hak_path_group(paths, path, at);
+    group->values[at % HAK_PATH_AT_ONCE] = value;
+    group->offsets[at % HAK_PATH_AT_ONCE] = (uint32_t)offset;
     path->words++;
     return true;
 }

@@ -325,7 +325,7 @@ static inline void remember_path(const trace_t *trace, hak_registers_t here, uin
         needed = (step->fp_at & HAK_TRAIL_FP_USED) != 0 || (fp_at == 0 && needed);
     }
     if (top != last) hak_path_fill_up(&trail->paths, path, top[-1].sp - sizeof top->pc, top[-1].pc);
-    path->fp_mask = needed ? UINTPTR_MAX : 0;
+    path->uses_fp = needed;
     path->high = trail->high;
     path->hash = hash;
     path->count = (uint16_t)trace->count;
