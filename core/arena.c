@@ -97,7 +97,7 @@ static size_t reserve(size_t units) {
 
 static void apply_huge_policy(size_t first, size_t count) {
     if (first + count <= HAK_SUPERSLAB_UNITS) return; /* it lacks unit 0: no huge page fits */
-    size_t small_end = SMALL_HEAP_BYTES / HAK_UNIT_SIZE;
+    size_t small_end = hak_arena.huge_policy == HAK_HUGE_FROM_START ? 0 : SMALL_HEAP_BYTES / HAK_UNIT_SIZE;
     if (first < small_end) {
         size_t n = hak_min(small_end - first, count);
         hak_os_huge_pages(hak_unit_address(first), n << HAK_UNIT_SHIFT, HAK_HUGE_NEVER);

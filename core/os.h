@@ -39,7 +39,8 @@ typedef enum { HAK_NOT_MOVED, HAK_MOVED, HAK_TARGET_LOST } hak_moved_t;
 hak_moved_t hak_os_move(void *from, void *to, size_t size);
 void *hak_os_grow(void *address, size_t old_size, size_t new_size);
 
-typedef enum { HAK_HUGE_SYSTEM, HAK_HUGE_ALWAYS, HAK_HUGE_NEVER } hak_huge_t;
+/* The choices of the setting; and always, of small heaps too (arena.c). */
+typedef enum { HAK_HUGE_SYSTEM, HAK_HUGE_ALWAYS, HAK_HUGE_NEVER, HAK_HUGE_FROM_START } hak_huge_t;
 void hak_os_huge_pages(void *address, size_t size, hak_huge_t policy);
 
 /* Milliseconds of a monotonic clock that costs no system call; coarse (some 4 ms). */

@@ -175,7 +175,7 @@ void hak_os_huge_pages(void *address, size_t size, hak_huge_t policy) {
     if (policy == HAK_HUGE_SYSTEM) return;
     int saved = errno;
     hak_count(HAK_COUNTER_system_advise, 1);
-    madvise(address, size, policy == HAK_HUGE_ALWAYS ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+    madvise(address, size, policy == HAK_HUGE_NEVER ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
     errno = saved;
 }
 

@@ -155,11 +155,18 @@ static void after_fork_in_child(void) {
     if (hak_thread_forked != NULL) hak_thread_forked();
 }
 
+/* Under full checks what waits in the quarantine fills the heap soon, and all of it is touched again and again: small pages are more
+ * than a processor's tables hold. Blocks in pages of their own would split large ones. */
+static hak_huge_t huge_policy(void) {
+    bool checked = HAK_DEBUG && hak_options.check_file != NULL && *hak_options.check_file != '\0' && hak_options.check_guard == 0;
+    return checked && hak_options.huge_pages == HAK_HUGE_SYSTEM ? HAK_HUGE_FROM_START : (hak_huge_t)hak_options.huge_pages;
+}
+
 static bool open_once(void) {
     static bool options_read; /* a failed try is repeated, its warnings are not */
     if (!options_read) hak_options_read();
     options_read = true;
-    if (!hak_arena_open(hak_options.arena_max, (hak_huge_t)hak_options.huge_pages)) return false;
+    if (!hak_arena_open(hak_options.arena_max, huge_policy())) return false;
     if (HAK_SECURE) hak_state_open();
     registry.chunk = (char *)&first_cache;
     registry.chunk_end = registry.chunk + sizeof first_cache;

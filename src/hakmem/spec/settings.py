@@ -192,6 +192,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
         detail=(
             "'system' follows the machine's setting, 'always' asks for them, 'never' opts out. Metadata"
             " and the first 32 MiB of the heap opt out in any case, so that small processes stay small."
+            " Under full checks without `check_guard`, 'system' asks for them in the whole heap."
         ),
         choices=("system", "always", "never"),
     ),
