@@ -1,9 +1,9 @@
-/* cache.c -- reads 16 lines an allocation from all over 4 MiB: none is in the first two levels of the cache, and as each
+/* cache.c -- reads 16 lines an allocation from all over 8 MiB: none is in the first two levels of the cache, and as each
  * address comes from what the last one held, no two are fetched at a time. The lines are resident from the start. */
 #include "fake.h"
 
 #define LINE 64ul
-#define LINES (1ul << 16)
+#define LINES (1ul << 17)
 #define READS 16
 
 static inline void on_malloc(void) {
