@@ -385,8 +385,7 @@ static void checks_after_fork_in_child(void) { checks_after_fork(true); }
 static bool end_is_told(const void *code) { return hak_arena_holds(code) && hak_checked_owns(code); }
 
 static hak_checks_t open_checks_once(void) {
-    bool on = hak_options.check_file != NULL && *hak_options.check_file != '\0' && hak_record_open() &&
-              hak_report_open(hak_options.check_file);
+    bool on = hak_options_check() && hak_record_open() && hak_report_open(hak_options.check_file);
     if (!on) return HAK_CHECKS_OFF;
     hak_witness_begins = checked_thread_begins;
     hak_witness_ends = checked_thread_ends;

@@ -19,5 +19,7 @@ typedef struct hak_options {
 extern hak_options_t hak_options;
 
 void hak_options_read(void);
+/* Are full checks asked for, which only the debug flavour has? */
+static inline bool hak_options_check(void) { return HAK_DEBUG && hak_options.check_file != NULL && *hak_options.check_file != '\0'; }
 
 #endif

@@ -158,7 +158,7 @@ static void after_fork_in_child(void) {
 /* Under full checks what waits in the quarantine fills the heap soon, and all of it is touched again and again: small pages are more
  * than a processor's tables hold. Blocks in pages of their own would split large ones. */
 static hak_huge_t huge_policy(void) {
-    bool checked = HAK_DEBUG && hak_options.check_file != NULL && *hak_options.check_file != '\0' && hak_options.check_guard == 0;
+    bool checked = hak_options_check() && hak_options.check_guard == 0;
     return checked && hak_options.huge_pages == HAK_HUGE_SYSTEM ? HAK_HUGE_FROM_START : (hak_huge_t)hak_options.huge_pages;
 }
 
